@@ -1,0 +1,111 @@
+"""What the shell tells the core. Edges put these in the inbox, stamped; the core takes them one by one."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from bedside.commands import Request, Unreadable
+from bedside.instants import Instant
+from bedside.level import Press
+from bedside.priorities import Priority
+
+
+@dataclass(frozen=True, slots=True)
+class PortOpened:
+    """A device's port is open."""
+
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class PortClosed:
+    """A device's port is gone, or could not be opened; said once for each loss."""
+
+    device: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class PortData:
+    """Whatever one read of a port returned."""
+
+    device: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerUp:
+    """A broker session was made: everything retained must be said again."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerDown:
+    """No broker session."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class StationSeen:
+    """A station's birth, or its will."""
+
+    station: str
+    online: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Something arrived on a command topic."""
+
+    message: Request | Unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class PanelUp:
+    """The panel is connected. `sounder` is what its self-test could establish; `faults` is empty when all is well."""
+
+    pins: str
+    sounder: str
+    faults: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PanelDown:
+    """The panel's socket closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class PanelShown:
+    """What the panel drives now."""
+
+    sound: Priority | None
+    lamp: Priority | None
+
+
+@dataclass(frozen=True, slots=True)
+class ButtonPressed:
+    """The bedside button."""
+
+    press: Press
+
+
+Event: TypeAlias = (
+    PortOpened
+    | PortClosed
+    | PortData
+    | BrokerUp
+    | BrokerDown
+    | StationSeen
+    | Asked
+    | PanelUp
+    | PanelDown
+    | PanelShown
+    | ButtonPressed
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stamped:
+    """An event with the instant at which the shell first held it."""
+
+    event: Event
+    at: Instant
