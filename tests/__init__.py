@@ -1,0 +1,1 @@
+"""Makes `tests` this folder, whatever an installed distribution may call its own."""

@@ -1,0 +1,15 @@
+"""Which real recordings stand behind a driver; paths are within the captures folder.
+
+The recordings were made by others and are not part of this repository. `VIGIL_CAPTURES` names their folder;
+by default it is `shared/captures` beside the checkout.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+CAPTURES = Path(os.environ.get("VIGIL_CAPTURES") or ROOT.parent / "shared" / "captures")
+
+# A driver that has no simulator must be listed here.
+RECORDINGS: Mapping[str, tuple[str, ...]] = {}
