@@ -55,7 +55,7 @@ def answer(tmp_path_factory: pytest.TempPathFactory) -> str:
         path.write_text(f"{before}{line}\n", encoding="utf-8")
     command = "from importlinter.cli import lint_imports_command; lint_imports_command()"
     result = subprocess.run(
-        [sys.executable, "-c", command, "--no-cache"],
+        [sys.executable, "-c", command, "--no-cache", "--no-logo"],
         cwd=copy,
         env={**os.environ, "PYTHONPATH": str(copy), "COLUMNS": "200"},
         capture_output=True,
