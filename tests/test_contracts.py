@@ -28,10 +28,11 @@ STRAYS = (
     (
         "drivers/stray_one/__init__.py",
         "import drivers.stray_two.codec",
-        "drivers.stray_one -> drivers.stray_two.codec",
+        "drivers.stray_one imports drivers.stray_two.codec",
     ),
     ("drivers/stray_two/codec.py", "import math", ""),
     ("drivers/stray_two/__init__.py", "", ""),
+    ("drivers/stray_shared.py", "import drivers.stray_two", "drivers.stray_shared imports drivers.stray_two"),
 )
 
 
