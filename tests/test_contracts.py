@@ -20,7 +20,7 @@ STRAYS = (
     ("drivers/stray_text.py", "import bedside.wire", "drivers.stray_text imports bedside.wire (line 1)"),
     ("agent/stray_shell.py", "import time", ""),
     ("agent/core.py", "import agent.stray_shell", "agent.core imports agent.stray_shell"),
-    ("agent/panel.py", "import pydantic", "agent.panel imports pydantic"),
+    ("agent/panel/__init__.py", "import pydantic", "agent.panel imports pydantic"),
     ("agent/stray_command.py", "import cli", "agent.stray_command -> cli (l.1)"),
     ("alarms/stray_driver.py", "import drivers", "alarms.stray_driver -> drivers (l.1)"),
     ("simulators/stray_driver.py", "import drivers", "simulators.stray_driver -> drivers (l.1)"),
