@@ -4,5 +4,13 @@ from collections.abc import Mapping
 from typing import Final
 
 from drivers.contract import Driver
+from drivers.nellcor import NELLCOR
+from drivers.nonin import NONIN
 
-DRIVERS: Final[Mapping[str, Driver]] = {}
+DRIVERS: Final[Mapping[str, Driver]] = {
+    driver.name: driver
+    for driver in (
+        NONIN,
+        NELLCOR,
+    )
+}

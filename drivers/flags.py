@@ -6,7 +6,7 @@ from bedside.facts import Flag, FlagName
 
 
 class FlagMemory:
-    """A listener starts from "all off" and is told of every change; after a loss of the line it is told again."""
+    """A listener starts from "all off", hears of every change, and again after a loss of the line."""
 
     def __init__(self) -> None:
         self._told: dict[FlagName, bool | None] = {}
@@ -20,3 +20,29 @@ class FlagMemory:
     def forget(self) -> None:
         """The line was lost: what was on is no longer known, and its next state is news, on or off."""
         self._told = {name: None for name, on in self._told.items() if on is not False}
+
+
+class CauseMemory:
+    """As `FlagMemory`, for a device that names the cause of a flag: another cause is news too."""
+
+    def __init__(self) -> None:
+        self._told: dict[FlagName, str | None] = {}
+
+    def news(self, causes: Mapping[FlagName, str]) -> list[Flag]:
+        """What changed now that exactly `causes` are on: first what ended, then what began."""
+        ended = [
+            Flag(name, on=False, detail=cause or "")
+            for name, cause in self._told.items()
+            if causes.get(name) != cause or name not in causes
+        ]
+        began = [
+            Flag(name, on=True, detail=cause)
+            for name, cause in causes.items()
+            if self._told.get(name) != cause or name not in self._told
+        ]
+        self._told = dict(causes)
+        return ended + began
+
+    def forget(self) -> None:
+        """The line was lost: what was on is no longer known, and its next state is news, on or off."""
+        self._told = dict.fromkeys(self._told)

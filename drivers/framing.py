@@ -10,8 +10,8 @@ A codec describes its grammar as one function, the judge. It looks at the bytes 
 Chunking stays invisible when the judge keeps one rule: an answer other than MORE, once given for some bytes,
 must mean the same with more bytes behind them (noise may then be found to go on for longer).
 
-Noise is gathered into runs, so that a line at the wrong speed costs one fact for every `RUN_BYTES` and not one
-for every byte. A run is reported when a frame follows, when it is full, or by `flush`.
+Noise is gathered into runs: a line at the wrong speed costs one fact for `RUN_BYTES` bytes, not one
+for each byte. A run is reported when a frame follows, when it is full, or by `flush`.
 """
 
 from collections.abc import Callable, Iterator
