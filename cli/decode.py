@@ -1,7 +1,7 @@
 """vigil decode DRIVER [FILE]: what a driver makes of bytes, as one JSON object a line.
 
-Works on a running stream as well as on a recording: a fact is printed as soon as its bytes are there. Nothing is
-ever sent to a device.
+Works on a running stream as well as on a recording: a fact is printed as soon as its bytes are there. The codec
+is never told of an open port, so it asks the device nothing, and nothing is ever sent.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from typing import BinaryIO, Final
 from bedside.instants import Instant
 from cli import recordings
 from cli.drivers import find
-from drivers.contract import Closed, Codec, LineEvent, Opened, Received, Transmit
+from drivers.contract import Closed, Codec, LineEvent, Received, Transmit
 from drivers.describe import Row, rows
 
 CHUNK_BYTES: Final = 65_536
@@ -53,8 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def decode(codec: Codec, stream: Iterable[bytes]) -> Iterator[Row]:
-    """Every fact in the bytes of a stream, described; what the codec would send is left out."""
-    codec.on(Opened(), THE_INSTANT)
+    """Every fact in the bytes of a stream, described."""
     for data in stream:
         yield from _facts(codec, Received(data))
     yield from _facts(codec, Closed())

@@ -4,7 +4,7 @@
                > A !INST_SERIALNO|457D                      D 01 E0 85 B3 96 C1 E1 FF FF
                < A !COMMS_PROTOCOL^Asena|661A  # note
 
-In a listing `<` marks what the device sent, the letter grades the evidence, and the carriage return after each
+In a listing `<` marks what the device sent, a letter grades the evidence, and the carriage return behind a
 message is left out. In hex `D` marks the device. Comments, empty lines and what the host sent are dropped.
 Whatever does not keep to one of these forms throughout is taken as the bytes of the device.
 """
