@@ -5,10 +5,11 @@ full the loop is far behind and something must go, in this order:
 
     1. the oldest bytes of the device that has most chunks waiting: old readings are worth least, and a device
        that floods pays for itself
-    2. the oldest request from a station: it will be asked again
+    2. the oldest message from a station: what matters will be asked again
     3. the oldest event
 
-What is dropped is counted. Nothing else is ever dropped before bytes are.
+Messages may fill an eighth of the queue at most; then the oldest of them goes, so that a station that floods
+cannot cost a bed its readings. What is dropped is counted.
 """
 
 import threading
@@ -22,7 +23,9 @@ from agent.events import Asked, MessageArrived, News, PortData, Stamped
 CAPACITY: Final = 2048
 """Half a minute of four busy lines; a chunk holds at most 4 KiB."""
 
-_REQUESTS: Final = (Asked,)
+_MESSAGE_SHARE: Final = 8
+
+_MESSAGES: Final = (Asked, MessageArrived)
 _OTHERS: Final = (object,)
 
 
@@ -46,7 +49,9 @@ class Inbox:
             self._ordinal += 1
             self._waiting[self._ordinal] = Stamped(event, self._clock.now())
             self._ordinals.setdefault(_counts_as(event), deque()).append(self._ordinal)
-            if len(self._waiting) > self._capacity:
+            if len(self._ordinals.get(_MESSAGES, ())) > max(1, self._capacity // _MESSAGE_SHARE):
+                self._drop_event(_MESSAGES)
+            elif len(self._waiting) > self._capacity:
                 self._drop()
             self._changed.notify()
 
@@ -94,9 +99,11 @@ class Inbox:
             self._take(self._ordinals[fullest][0])
             self._dropped_data[fullest] += 1
         else:
-            oldest = self._ordinals.get(_REQUESTS) or self._ordinals[_OTHERS]
-            self._take(oldest[0])
-            self._dropped_events += 1
+            self._drop_event(_MESSAGES if _MESSAGES in self._ordinals else _OTHERS)
+
+    def _drop_event(self, kind: Hashable) -> None:
+        self._take(self._ordinals[kind][0])
+        self._dropped_events += 1
 
 
 def _counts_as(event: News) -> Hashable:
@@ -105,6 +112,6 @@ def _counts_as(event: News) -> Hashable:
         case PortData():
             return event.device
         case Asked() | MessageArrived():
-            return _REQUESTS
+            return _MESSAGES
         case _:
             return _OTHERS

@@ -5,7 +5,17 @@ import threading
 import pytest
 
 from agent.clock import Clock
-from agent.events import Asked, BrokerUp, Event, PanelDown, PortClosed, PortData, PortOpened, Stamped
+from agent.events import (
+    Asked,
+    BrokerUp,
+    MessageArrived,
+    News,
+    PanelDown,
+    PortClosed,
+    PortData,
+    PortOpened,
+    Stamped,
+)
 from agent.inbox import Inbox
 from bedside.commands import Refusal, Unreadable
 
@@ -28,15 +38,15 @@ def inbox_of(capacity: int) -> Inbox:
     return Inbox(Clock(monotonic_ns=Ticks()), capacity)
 
 
-def filled(capacity: int, *events: Event) -> Inbox:
+def filled(capacity: int, *events: News) -> Inbox:
     inbox = inbox_of(capacity)
     for event in events:
         inbox.put(event)
     return inbox
 
 
-def emptied(inbox: Inbox) -> list[Event]:
-    events = []
+def emptied(inbox: Inbox) -> list[News]:
+    events: list[News] = []
     while (stamped := inbox.get(0)) is not None:
         events.append(stamped.event)
     return events
@@ -70,8 +80,8 @@ def test_a_device_that_floods_pays_for_itself_only() -> None:
     assert inbox.dropped_events == 0
 
 
-@pytest.mark.parametrize("event", [OPENED, PortClosed("probe", "unplugged"), PanelDown(), ASKED])
-def test_bytes_go_before_any_other_event(event: Event) -> None:
+@pytest.mark.parametrize("event", [OPENED, PortClosed("probe", "unplugged"), PanelDown()])
+def test_bytes_go_before_any_other_event(event: News) -> None:
     inbox = filled(3, event, data("probe", 1), event, event)
     assert emptied(inbox) == [event, event, event]
     assert inbox.dropped_data == {"probe": 1}
@@ -82,11 +92,24 @@ def test_new_bytes_find_no_room_among_events() -> None:
     assert emptied(inbox) == [OPENED, PanelDown()]
 
 
-def test_then_the_oldest_request_goes() -> None:
-    newer = Asked(Unreadable("7", "ward", Refusal.MALFORMED, ""))
-    inbox = filled(3, OPENED, ASKED, newer, PanelDown())
-    assert emptied(inbox) == [OPENED, newer, PanelDown()]
+@pytest.mark.parametrize(
+    "newer",
+    [
+        Asked(Unreadable("7", "ward", Refusal.MALFORMED, "")),
+        MessageArrived("vigil/v1/site/bed/command/ward", b"{}", retained=False),
+    ],
+)
+def test_then_the_oldest_message_of_a_station_goes(newer: News) -> None:
+    inbox = filled(17, ASKED, newer, *[OPENED] * 16)
+    assert emptied(inbox) == [newer, *[OPENED] * 16]
     assert inbox.dropped_events == 1
+
+
+def test_a_station_that_floods_gets_its_share_and_no_more() -> None:
+    inbox = filled(16, *(data("probe", n) for n in range(14)), OPENED, *[ASKED] * 100)
+    assert emptied(inbox) == [*(data("probe", n) for n in range(1, 14)), OPENED, ASKED, ASKED]
+    assert inbox.dropped_events == 98
+    assert inbox.dropped_data == {"probe": 1}
 
 
 def test_then_the_oldest_event_goes() -> None:
@@ -100,6 +123,7 @@ def test_nothing_is_left_behind_by_what_has_gone_through() -> None:
     for number in range(50):
         inbox.put(data(f"device-{number}", 0))
         inbox.put(ASKED)
+        inbox.put(OPENED)
         emptied(inbox)
     assert not inbox._ordinals
 
@@ -118,10 +142,12 @@ def test_a_waiting_loop_is_woken_by_an_event_and_by_wake() -> None:
 def test_many_threads_put_and_nothing_is_lost_or_doubled() -> None:
     inbox = Inbox(Clock(), capacity=4000)
     names = ["probe", "cuff", "pump", "monitor"]
-    threads = [
-        threading.Thread(target=lambda name=name: [inbox.put(data(name, n % 256)) for n in range(1000)])
-        for name in names
-    ]
+
+    def put_all(name: str) -> None:
+        for number in range(1000):
+            inbox.put(data(name, number % 256))
+
+    threads = [threading.Thread(target=put_all, args=[name]) for name in names]
     for thread in threads:
         thread.start()
     received: list[Stamped] = []
@@ -131,6 +157,5 @@ def test_many_threads_put_and_nothing_is_lost_or_doubled() -> None:
         thread.join()
     assert [stamped.at for stamped in received] == sorted(stamped.at for stamped in received)
     for name in names:
-        assert [s.event for s in received if s.event in {data(name, n) for n in range(256)}] == [
-            data(name, n % 256) for n in range(1000)
-        ]
+        own = [s.event for s in received if isinstance(s.event, PortData) and s.event.device == name]
+        assert own == [data(name, number % 256) for number in range(1000)]

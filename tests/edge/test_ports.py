@@ -11,7 +11,7 @@ import pytest
 
 from agent import ports
 from agent.clock import Clock
-from agent.events import Event, PortClosed, PortData, PortOpened
+from agent.events import News, PortClosed, PortData, PortOpened
 from agent.inbox import Inbox
 from agent.ports import UNSENT_LIMIT_BYTES, Port
 from drivers.contract import LineSettings, Parity
@@ -51,7 +51,7 @@ class Bench:
         self.cables.append(Cable(self.link))
         return self.cables[-1]
 
-    def next(self, patience_s: float = PATIENCE_S) -> Event | None:
+    def next(self, patience_s: float = PATIENCE_S) -> News | None:
         stamped = self.inbox.get(patience_s)
         return None if stamped is None else stamped.event
 
@@ -105,7 +105,7 @@ def test_every_line_setting_is_asked_of_the_terminal(bench: Bench) -> None:
     line = ports._opened(str(bench.link), LineSettings(2400, 7, Parity.EVEN, 2))
     assert (line.baudrate, line.bytesize, line.parity, line.stopbits) == (2400, 7, "E", 2)
     assert (line.timeout, line.write_timeout, line.exclusive) == (0, 0, True)
-    assert not (line.xonxoff or line.rtscts or line.dsrdtr)
+    assert (line.xonxoff, line.rtscts, line.dsrdtr) == (False, False, False)
     granted = termios.tcgetattr(cable.near)
     assert granted[4:6] == [termios.B2400, termios.B2400]
     assert granted[2] & termios.CSTOPB
