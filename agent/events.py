@@ -60,6 +60,18 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageArrived:
+    """A message as the broker delivered it. The loop reads it with `agent.broker.translate`, not the core.
+
+    A payload over the contract's bound is cut one byte past it, so that it is still refused as too large.
+    """
+
+    topic: str
+    payload: bytes
+    retained: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PanelUp:
     """The panel is connected. `sounder` is what its self-test could establish; `faults` is empty when all is well."""
 
@@ -102,10 +114,13 @@ Event: TypeAlias = (
     | ButtonPressed
 )
 
+News: TypeAlias = Event | MessageArrived
+"""What an edge may put in the inbox."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stamped:
-    """An event with the instant at which the shell first held it."""
+    """News with the instant at which the shell first held it."""
 
-    event: Event
+    event: News
     at: Instant

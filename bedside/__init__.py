@@ -20,3 +20,8 @@ Nothing on these floors can ask for the time, open a file or print.
     effects     what the core may ask of the world
     wire        every MQTT topic and payload (pydantic; used by the shell, the station and the listener)
 """
+
+from typing import Final
+
+VERSION: Final = "0.1.0"
+"""Version of the whole house; the same as in pyproject.toml."""

@@ -150,9 +150,10 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LimitInForce:
-    """One alarm limit, with the unit of its vital (UCUM) and its origin."""
+    """One alarm limit, with the unit of its vital (UCUM) and its origin. `key` is its row in `alarms.limits`."""
 
     condition: str
+    key: str
     vital: Vital
     value: float
     unit: str

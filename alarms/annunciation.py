@@ -1,0 +1,113 @@
+"""All alarm conditions together, to the one level that sound, lamps and screen show.
+
+The highest priority wins, for sound and lamp each on its own: acknowledged conditions fall silent and keep their
+lamp. Every condition stays in the text, most urgent first, newest first within a priority.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from alarms.catalogue import Row
+from alarms.verdicts import Judgement, Verdict
+from bedside.effects import ConditionState, NotMonitored, Presence
+from bedside.instants import Instant, in_seconds
+from bedside.level import Level, ScreenLine
+from bedside.priorities import Audio, Category, Priority
+from bedside.vitals import QUANTITIES
+
+INFUSION_RUNNING: Final = "infusion running"
+PUMP_NOT_HEARD: Final = "pump not heard, infusion may be running"
+
+_UNIT_TEXT: Final = {"%": " %", "{beat}/min": "/min", "{breath}/min": "/min", "mm[Hg]": " mmHg", "mL": " mL"}
+
+
+def describe(row: Row, judgement: Judgement, *, pump: str) -> str:
+    """The text of a condition: the problem, its number and limit, and what the pump is doing."""
+    parts = [row.name]
+    if judgement.vital is not None and judgement.limit is not None:
+        quantity = QUANTITIES[judgement.vital]
+        unit = _UNIT_TEXT[quantity.unit]
+        if judgement.value is None:
+            parts.append(f"no value now (limit {judgement.limit:g}{unit})")
+        else:
+            parts.append(f"{judgement.value:.{quantity.decimals}f}{unit} (limit {judgement.limit:g}{unit})")
+    elif judgement.value is not None and judgement.vital is not None:
+        quantity = QUANTITIES[judgement.vital]
+        parts.append(f"{judgement.value:.1f}{_UNIT_TEXT[quantity.unit]} left")
+    if judgement.detail:
+        parts.append(judgement.detail)
+    if row.hint and judgement.verdict is Verdict.ABNORMAL:
+        parts.append(row.hint)
+    text = ": ".join(parts[:2]) + "".join(f", {part}" for part in parts[2:])
+    return f"{text}, {pump}" if row.tells_infusion and pump else text
+
+
+def annunciate(
+    conditions: Iterable[tuple[ConditionState, Category]],
+    *,
+    audio: Audio,
+    audio_until: Instant | None,
+    not_monitored: Iterable[NotMonitored],
+    status: tuple[str, ...],
+    now: Instant,
+) -> Level:
+    """The level that these conditions ask for. Ended ones stay in the text, below everything that is not over."""
+    ranked = sorted(
+        (pair for pair in conditions if pair[0].priority is not None),
+        key=lambda pair: (-_urgency(pair[0]), -pair[0].since),
+    )
+    open_ones = [pair for pair in ranked if pair[0].presence is not Presence.ENDED]
+    sounding = [pair for pair in open_ones if pair[0].acknowledged is None]
+    loudest = sounding[0] if sounding else None
+    return Level(
+        sound=loudest[0].priority if loudest and audio is Audio.ON else None,
+        category=loudest[1] if loudest else Category.GENERAL,
+        lamp=open_ones[0][0].priority if open_ones else None,
+        audio=audio,
+        lines=(
+            *_audio_lines(audio, audio_until, now),
+            *(_line(state) for state, _ in ranked),
+            *(ScreenLine(text) for text in status),
+            *(ScreenLine(f"not monitored: {item.condition} ({item.reason})") for item in not_monitored),
+        ),
+    )
+
+
+def _urgency(state: ConditionState) -> int:
+    if state.presence is Presence.ENDED or state.priority is None:
+        return 0
+    return state.priority.value
+
+
+def _audio_lines(audio: Audio, until: Instant | None, now: Instant) -> list[ScreenLine]:
+    if audio is Audio.ON:
+        return []
+    if until is None:
+        return [ScreenLine("AUDIO OFF")]
+    return [ScreenLine(f"AUDIO PAUSED {max(0, round(in_seconds(until - now)))} s")]
+
+
+def _line(state: ConditionState) -> ScreenLine:
+    ended = state.presence is Presence.ENDED
+    marks = "" if ended or state.priority is None else f"{state.priority.marks} "
+    notes = [f"{state.presence.value}"] if state.presence is not Presence.PRESENT else []
+    if state.acknowledged is not None:
+        notes.append(f"acknowledged by {state.acknowledged.by}")
+    suffix = f" [{', '.join(notes)}]" if notes else ""
+    return ScreenLine(
+        f"{marks}{state.id} {state.text}{suffix}",
+        priority=None if ended else state.priority,
+        acknowledged=state.acknowledged is not None,
+    )
+
+
+def highest(states: Iterable[ConditionState]) -> Priority | None:
+    """The highest priority among episodes that are not over."""
+    return max(
+        (
+            state.priority
+            for state in states
+            if state.priority is not None and state.presence is not Presence.ENDED
+        ),
+        default=None,
+    )

@@ -1,0 +1,431 @@
+"""Rules: what is known of the bed, and a limit, to a verdict.
+
+A verdict is one of four. `ABNORMAL` and `NORMAL` are evidence. `WITHIN` is a value between limit and hysteresis, or
+one past it that the device doubts: enough to stop a condition from being raised, not enough to end one. `UNKNOWN`
+is no evidence at all, and what a condition makes of it is a column of its row. Questionable values count in full
+for raising and not for clearing (clinical basis, 7).
+
+A judgement says until when it holds by itself, so that age alone can change a verdict at its exact instant.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Final, Protocol
+
+from alarms.board import Absent, Board, Known
+from alarms.limits import Threshold
+from alarms.schedule import OUTDATED_FACTOR
+from alarms.session import Phase, Session
+from bedside.facts import FlagName, Quality, Reason
+from bedside.instants import Instant, earliest
+from bedside.vitals import PumpState, RespirationSource, Vital
+
+
+class Verdict(Enum):
+    """What a rule concludes."""
+
+    NORMAL = "normal"
+    WITHIN = "within"
+    ABNORMAL = "abnormal"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict and what it rests on.
+
+    `until`: the instant at which it must be asked again even if nothing arrives. `since`: when an abnormality
+    began, if that was before it could be noticed. `sample`: ordinal of the spot measurement it rests on.
+    `grade`: 2 where the rule knows a worse form of the same condition.
+    """
+
+    verdict: Verdict
+    until: Instant | None = None
+    value: float | None = None
+    limit: float | None = None
+    vital: Vital | None = None
+    since: Instant | None = None
+    sample: int = 0
+    grade: int = 1
+    detail: str = ""
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """What the alarm system knows of its own limbs: stations, panel, sound."""
+
+    begun_at: Instant
+    stations_named: tuple[str, ...] = ()
+    stations_online: frozenset[str] = frozenset()
+    broker_lost_at: Instant | None = None
+    stations_lost_at: Instant | None = None
+    panel_lost_at: Instant | None = None
+    panel_ever_seen: bool = False
+    panel_faults: tuple[str, ...] = ()
+    panel_mismatch_since: Instant | None = None
+    audio_paused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Everything a rule may look at."""
+
+    board: Board
+    limits: Mapping[str, Threshold]
+    session: Session
+    surroundings: Surroundings
+    nibp_failures: int
+    nibp_expected_by: Instant | None
+    nibp_interval: Instant | None
+    cuff_blanks_pulse: bool
+
+
+class Rule(Protocol):
+    """One way of judging a scene."""
+
+    def judge(self, scene: Scene, now: Instant) -> Judgement:
+        """The verdict now."""
+
+
+NORMAL: Final = Judgement(Verdict.NORMAL)
+UNKNOWN: Final = Judgement(Verdict.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Below:
+    """A vital under its limit; normal again at limit plus hysteresis."""
+
+    limit: str
+    hysteresis: float
+
+    def judge(self, scene: Scene, now: Instant) -> Judgement:
+        threshold = scene.limits[self.limit].value
+        return _compare(
+            scene,
+            now,
+            self.limit,
+            abnormal=lambda value: value < threshold,
+            normal=lambda value: value >= threshold + self.hysteresis,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Above:
+    """A vital over its limit; normal again at limit minus hysteresis."""
+
+    limit: str
+    hysteresis: float
+
+    def judge(self, scene: Scene, now: Instant) -> Judgement:
+        threshold = scene.limits[self.limit].value
+        return _compare(
+            scene,
+            now,
+            self.limit,
+            abnormal=lambda value: value > threshold,
+            normal=lambda value: value <= threshold - self.hysteresis,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AtLeast:
+    """A vital at its limit or over it; normal again at limit minus hysteresis."""
+
+    limit: str
+    hysteresis: float
+
+    def judge(self, scene: Scene, now: Instant) -> Judgement:
+        threshold = scene.limits[self.limit].value
+        return _compare(
+            scene,
+            now,
+            self.limit,
+            abnormal=lambda value: value >= threshold,
+            normal=lambda value: value <= threshold - self.hysteresis,
+        )
+
+
+class _Test(Protocol):
+    def __call__(self, value: float, /) -> bool: ...
+
+
+def _compare(scene: Scene, now: Instant, limit: str, *, abnormal: _Test, normal: _Test) -> Judgement:
+    threshold = scene.limits[limit]
+    vital, board = threshold.row.vital, scene.board
+    match board.look(vital, now):
+        case Known(int() | float() as value, quality):
+            if abnormal(value):
+                verdict = Verdict.ABNORMAL
+            elif normal(value) and quality is Quality.GOOD:
+                verdict = Verdict.NORMAL
+            else:
+                verdict = Verdict.WITHIN
+            return Judgement(
+                verdict,
+                until=board.changes_at(vital, now),
+                value=value,
+                limit=threshold.value,
+                vital=vital,
+                sample=board.measurements,
+            )
+        case _:
+            return Judgement(Verdict.UNKNOWN, limit=threshold.value, vital=vital)
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """Abnormal when one part is; normal when all parts are."""
+
+    parts: tuple[Rule, ...]
+
+    def judge(self, scene: Scene, now: Instant) -> Judgement:
+        found = [part.judge(scene, now) for part in self.parts]
+        return _combine(found, decisive=Verdict.ABNORMAL, unanimous=Verdict.NORMAL)
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """Abnormal when all parts are; normal when one part is."""
+
+    parts: tuple[Rule, ...]
+
+    def judge(self, scene: Scene, now: Instant) -> Judgement:
+        found = [part.judge(scene, now) for part in self.parts]
+        return _combine(found, decisive=Verdict.NORMAL, unanimous=Verdict.ABNORMAL)
+
+
+def _combine(found: list[Judgement], *, decisive: Verdict, unanimous: Verdict) -> Judgement:
+    until = earliest(*(judgement.until for judgement in found))
+    for verdict in (decisive, Verdict.UNKNOWN, Verdict.WITHIN):
+        if (first := _first(found, verdict)) is not None:
+            return replace(first, until=until)
+    return replace(_first(found, unanimous) or NORMAL, until=until)
+
+
+def _first(found: Iterable[Judgement], verdict: Verdict) -> Judgement | None:
+    return next((judgement for judgement in found if judgement.verdict is verdict), None)
+
+
+@dataclass(frozen=True, slots=True)
+class PulseLost:
+    """The probe is on, a pulse was there for five seconds since it was applied, and is gone."""
+
+    def judge(self, scene: Scene, now: Instant) -> Judgement:
+        board = scene.board
+        match board.look(Vital.PR, now):
+            case Known():
+                return Judgement(Verdict.NORMAL, until=board.changes_at(Vital.PR, now))
+            case Absent(reason) if reason in _PULSE_LOST and board.pulse_armed:
+                return Judgement(Verdict.ABNORMAL)
+            case _:
+                return UNKNOWN
+
+
+_PULSE_LOST: Final = frozenset({Reason.SEARCHING, Reason.MOTION, Reason.LOW_PERFUSION, Reason.UNSURE})
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeOff:
+    """The probe is off, or searches without ever having found a pulse since it was applied."""
+
+    def judge(self, scene: Scene, now: Instant) -> Judgement:
+        board = scene.board
+        match board.look(Vital.SPO2, now):
+            case Known():
+                return Judgement(Verdict.NORMAL, until=board.changes_at(Vital.SPO2, now))
+            case Absent(Reason.PROBE_OFF):
+                return Judgement(Verdict.ABNORMAL)
+            case Absent(Reason.SEARCHING):
+                return NORMAL if board.pulse_armed else Judgement(Verdict.ABNORMAL)
+            case _:
+                return UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Flagged:
+    """The device that is primary for a vital has raised one of these flags."""
+
+    vital: Vital
+    names: tuple[FlagName, ...]
+
+    def judge(self, scene: Scene, now: Instant) -> Judgement:
+        board = scene.board
+        if not board.link_up(self.vital):
+            return UNKNOWN
+        detail = board.flag(self.vital, *self.names)
+        if detail is not None:
+            return Judgement(Verdict.ABNORMAL, detail=detail)
+        match board.look(self.vital, now):
+            case Absent(Reason.PROBE_OFF | Reason.SENSOR_FAULT):
+                return UNKNOWN
+            case _:
+                return NORMAL
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """No valid frame from the device that is primary for a vital: abnormal since it was last heard."""
+
+    vital: Vital
+
+    def judge(self, scene: Scene, now: Instant) -> Judgement:  # noqa: ARG002: the face of a rule
+        if scene.board.link_up(self.vital):
+            return NORMAL
+        return Judgement(Verdict.ABNORMAL, since=scene.board.silent_since(self.vital))
+
+
+@dataclass(frozen=True, slots=True)
+class NotRenewed:
+    """Frames come, but a vital is neither renewed nor explained. A silent line is `Silent`, never this."""
+
+    vital: Vital
+    after: Instant
+
+    def judge(self, scene: Scene, now: Instant) -> Judgement:
+        board = scene.board
+        if not board.link_up(self.vital):
+            handed_over_at = board.silent_since(self.vital) + self.after
+            if now >= handed_over_at:
+                return NORMAL
+            return Judgement(Verdict.UNKNOWN, until=handed_over_at)
+        renewed_at = board.renewed_at(self.vital)
+        noticed_at = renewed_at + board.sources[board.primary[self.vital]].stale_after
+        if now >= noticed_at:
+            return Judgement(Verdict.ABNORMAL, since=renewed_at)
+        return Judgement(Verdict.NORMAL, until=noticed_at)
+
+
+@dataclass(frozen=True, slots=True)
+class RespirationSilent:
+    """A respiration source that can see apnea had a rate and has none now."""
+
+    def judge(self, scene: Scene, now: Instant) -> Judgement:
+        board = scene.board
+        source = board.sources[board.primary[Vital.RR]]
+        if source.respiration in (None, RespirationSource.PLETH):
+            return NORMAL
+        match board.look(Vital.RR, now):
+            case Absent(reason) if reason is not Reason.NEVER:
+                return Judgement(Verdict.ABNORMAL, vital=Vital.RR, detail="no breathing signal")
+            case _:
+                return Judgement(Verdict.NORMAL, until=board.changes_at(Vital.RR, now))
+
+
+@dataclass(frozen=True, slots=True)
+class StoppedBeforeEnd:
+    """In dosing, the pump is not delivering although it has volume left, or does not say that it has none."""
+
+    def judge(self, scene: Scene, now: Instant) -> Judgement:
+        board, state = scene.board, scene.board.pump(now)
+        if scene.session.phase is not Phase.DOSING:
+            return NORMAL
+        if state is None:
+            return UNKNOWN
+        until = board.changes_at(Vital.PUMP_STATE, now)
+        if state.delivering or state in (PumpState.COMPLETE, PumpState.KVO):
+            return Judgement(Verdict.NORMAL, until=until)
+        remaining = board.number(Vital.VOLUME_REMAINING, now)
+        if remaining == 0:
+            return Judgement(Verdict.NORMAL, until=until)
+        return Judgement(Verdict.ABNORMAL, until=until, value=remaining, vital=Vital.VOLUME_REMAINING)
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveringUnwatched:
+    """The pump delivers and there is no valid SpO2."""
+
+    def judge(self, scene: Scene, now: Instant) -> Judgement:
+        board, state = scene.board, scene.board.pump(now)
+        watched = board.changes_at(Vital.SPO2, now)
+        until = earliest(watched, board.changes_at(Vital.PUMP_STATE, now))
+        if isinstance(board.look(Vital.SPO2, now), Known):
+            return Judgement(Verdict.NORMAL, until=until)
+        if state is None:
+            return UNKNOWN
+        return Judgement(Verdict.ABNORMAL if state.delivering else Verdict.NORMAL, until=until)
+
+
+@dataclass(frozen=True, slots=True)
+class NibpFailed:
+    """The last cuff measurement gave no result; from the second failure in a row it is the worse form."""
+
+    def judge(self, scene: Scene, now: Instant) -> Judgement:  # noqa: ARG002: the face of a rule
+        if scene.nibp_failures == 0:
+            return NORMAL
+        return Judgement(Verdict.ABNORMAL, grade=min(scene.nibp_failures, 2))
+
+
+@dataclass(frozen=True, slots=True)
+class NibpOverdue:
+    """No valid cuff reading for the planned interval and its grace."""
+
+    def judge(self, scene: Scene, now: Instant) -> Judgement:
+        expected_by = scene.nibp_expected_by
+        if expected_by is None:
+            return NORMAL
+        if now >= expected_by:
+            return Judgement(Verdict.ABNORMAL)
+        return Judgement(Verdict.NORMAL, until=expected_by)
+
+
+@dataclass(frozen=True, slots=True)
+class NibpOld:
+    """The cuff reading on display is older than one and a half intervals."""
+
+    def judge(self, scene: Scene, now: Instant) -> Judgement:
+        look, interval = scene.board.look(Vital.NIBP_SYS, now), scene.nibp_interval
+        if interval is None:
+            return NORMAL
+        match look:
+            case Known(_, _, at):
+                old_at = at + round(OUTDATED_FACTOR * interval)
+                if now >= old_at:
+                    return Judgement(Verdict.ABNORMAL)
+                return Judgement(Verdict.NORMAL, until=old_at)
+            case Absent(Reason.STALE):
+                return Judgement(Verdict.ABNORMAL)
+            case _:
+                return NORMAL
+
+
+@dataclass(frozen=True, slots=True)
+class StationLost:
+    """No broker session, or none of the named stations online."""
+
+    def judge(self, scene: Scene, now: Instant) -> Judgement:  # noqa: ARG002: the face of a rule
+        around = scene.surroundings
+        since = earliest(around.broker_lost_at, around.stations_lost_at)
+        return NORMAL if since is None else Judgement(Verdict.ABNORMAL, since=since)
+
+
+@dataclass(frozen=True, slots=True)
+class PanelFault:
+    """The panel is not there, says it has a fault, or does not drive what it was asked to."""
+
+    first_wait: Instant
+    mismatch: Instant
+
+    def judge(self, scene: Scene, now: Instant) -> Judgement:
+        around = scene.surroundings
+        if around.panel_faults:
+            return Judgement(Verdict.ABNORMAL, detail=", ".join(around.panel_faults))
+        if around.panel_lost_at is not None:
+            missed_at = around.begun_at + (0 if around.panel_ever_seen else self.first_wait)
+            if now >= missed_at:
+                return Judgement(Verdict.ABNORMAL, detail="panel not connected")
+            return Judgement(Verdict.NORMAL, until=missed_at)
+        if around.panel_mismatch_since is not None:
+            wrong_at = around.panel_mismatch_since + self.mismatch
+            if now >= wrong_at:
+                return Judgement(Verdict.ABNORMAL, detail="the panel does not drive what was asked")
+            return Judgement(Verdict.NORMAL, until=wrong_at)
+        return NORMAL
+
+
+@dataclass(frozen=True, slots=True)
+class AudioPaused:
+    """The sound is paused."""
+
+    def judge(self, scene: Scene, now: Instant) -> Judgement:  # noqa: ARG002: the face of a rule
+        return Judgement(Verdict.ABNORMAL) if scene.surroundings.audio_paused else NORMAL
