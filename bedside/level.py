@@ -106,5 +106,9 @@ def from_message(message: Mapping[str, Any]) -> Level:
     )
 
 
-def _priority(word: str | None) -> Priority | None:
-    return None if word is None else Priority.from_word(word)
+def _priority(word: object) -> Priority | None:
+    if word is None:
+        return None
+    if not isinstance(word, str):
+        raise TypeError(f"priority {word!r}: expected a word")
+    return Priority.from_word(word)
