@@ -6,7 +6,6 @@ from typing import TypeAlias
 from bedside.commands import Request, Unreadable
 from bedside.instants import Instant
 from bedside.level import Press
-from bedside.priorities import Priority
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +85,11 @@ class PanelDown:
 
 
 @dataclass(frozen=True, slots=True)
-class PanelShown:
-    """What the panel drives now."""
+class PanelDrives:
+    """Whether the panel drives what it was asked to. Said when that has been wrong for some seconds, and when it
+    is right again."""
 
-    sound: Priority | None
-    lamp: Priority | None
+    as_asked: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +109,7 @@ Event: TypeAlias = (
     | Asked
     | PanelUp
     | PanelDown
-    | PanelShown
+    | PanelDrives
     | ButtonPressed
 )
 

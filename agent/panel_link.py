@@ -18,10 +18,11 @@ import json
 import select
 import socket
 import threading
+from dataclasses import dataclass
 from typing import Any, Final
 
 from agent.clock import Clock
-from agent.events import ButtonPressed, PanelDown, PanelShown, PanelUp
+from agent.events import ButtonPressed, PanelDown, PanelDrives, PanelUp
 from agent.inbox import Inbox
 from agent.panel.messages import Lines, Refused
 from agent.wake import Wake
@@ -35,10 +36,22 @@ STOP_S: Final = 1.0
 PATIENCE_S: Final = in_seconds(LEASE)
 """A panel that says no hello, or takes no byte, for this long counts as lost."""
 
+MISMATCH_S: Final = 3.0
+"""A panel that shows other than it was asked for this long has a fault. A burst that began is played to its end,
+which takes up to a second and a half."""
+
 SEND_BUFFER_BYTES: Final = 4096
 """Small, so that a panel that stopped reading is noticed after a few levels, not after a minute of them."""
 
 LONGEST_READ_BYTES: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the panel says that it drives."""
+
+    sound: Priority | None
+    lamp: Priority | None
 
 
 class PanelLink:
@@ -55,6 +68,10 @@ class PanelLink:
         self._is_up = False
         self._is_loss_said = False
         self._refused = 0
+        self._asked: Level | None = None
+        self._shown: Shown | None = None
+        self._wrong_since: Instant | None = None
+        self._is_wrong_said = False
         self._wake = Wake()
         self._thread = threading.Thread(target=self._run, name="panel link", daemon=True)
 
@@ -108,6 +125,8 @@ class PanelLink:
         incoming = Lines()
         outgoing = b""
         connected_at = moved_at = self._clock.now()
+        self._asked = self._shown = self._wrong_since = None
+        self._is_wrong_said = False
         with self._lock:
             self._is_unsent = self._given is not None
         while self._ends_in_session is None:
@@ -131,6 +150,7 @@ class PanelLink:
                 moved_at = now
             if not self._is_up and self._clock.real_wait(now - connected_at) > PATIENCE_S:
                 self._lose()
+            self._compare(now)
         connection.settimeout(STOP_S / 2)
         connection.sendall(outgoing + _line({"goodbye": {"session": self._ends_in_session}}))
 
@@ -142,6 +162,7 @@ class PanelLink:
             level, at = self._given
         if self._clock.real_wait(self._clock.now() - at) > FRESH_S:
             return b""
+        self._asked = level
         return _line({"level": to_message(level)})
 
     def _take(self, line: bytes | Refused) -> None:
@@ -149,10 +170,27 @@ class PanelLink:
         if isinstance(event, Refused):
             self._refused += 1
             return
+        if isinstance(event, Shown):
+            self._shown = event
+            return
         if isinstance(event, PanelUp):
             self._is_up = True
             self._is_loss_said = False
         self._inbox.put(event)
+
+    def _compare(self, now: Instant) -> None:
+        """Is what the panel drives what it was asked for? Real time: the panel knows no other."""
+        asked, shown = self._asked, self._shown
+        if asked is None or shown is None or (asked.sound, asked.lamp) == (shown.sound, shown.lamp):
+            self._wrong_since = None
+            if self._is_wrong_said:
+                self._is_wrong_said = False
+                self._inbox.put(PanelDrives(as_asked=True))
+        elif self._wrong_since is None:
+            self._wrong_since = now
+        elif not self._is_wrong_said and self._clock.real_wait(now - self._wrong_since) >= MISMATCH_S:
+            self._is_wrong_said = True
+            self._inbox.put(PanelDrives(as_asked=False))
 
     def _lose(self) -> None:
         self._is_up = False
@@ -161,7 +199,7 @@ class PanelLink:
             self._inbox.put(PanelDown())
 
 
-def read(line: bytes) -> PanelUp | ButtonPressed | PanelShown | Refused:
+def read(line: bytes) -> PanelUp | ButtonPressed | Shown | Refused:
     """A message of the panel, or why it is none."""
     try:
         match json.loads(line.decode()):
@@ -172,7 +210,7 @@ def read(line: bytes) -> PanelUp | ButtonPressed | PanelShown | Refused:
             case {"button": str(press)}:
                 return ButtonPressed(Press(press))
             case {"shown": {"sound": str() | None as sound, "lamp": str() | None as lamp}}:
-                return PanelShown(_priority(sound), _priority(lamp))
+                return Shown(_priority(sound), _priority(lamp))
     except (ValueError, RecursionError):
         return Refused("not a message")
     return Refused("not a message of the panel")

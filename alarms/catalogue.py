@@ -529,7 +529,7 @@ _TECHNICAL: Final = (
         Kind.TECHNICAL,
         Category.EQUIPMENT,
         MDC_EVT_EQUIP_MALF,
-        PanelFault(first_wait=FIRST_LEASE, mismatch=3 * SECOND),
+        PanelFault(first_wait=FIRST_LEASE),
         (HIGH,),
         clear_after_s=0,
         latching=True,

@@ -204,14 +204,13 @@ class AlarmSystem:
     def panel_lost(self, now: Instant) -> list[Outcome]:
         """The panel is gone: nobody at the bedside sees or hears an alarm."""
         self.surroundings.panel_lost_at = now
-        self.surroundings.panel_mismatch_since = None
+        self.surroundings.panel_drives_as_asked = True
         self.sounder = "not connected"
         return self._walk(now)
 
     def panel_drives(self, *, as_asked: bool, now: Instant) -> list[Outcome]:
         """Whether what the panel says it drives is what it was asked to."""
-        around = self.surroundings
-        around.panel_mismatch_since = None if as_asked else around.panel_mismatch_since or now
+        self.surroundings.panel_drives_as_asked = as_asked
         return self._walk(now)
 
     # What can be told of it

@@ -63,7 +63,7 @@ class Surroundings:
     panel_lost_at: Instant | None = None
     panel_ever_seen: bool = False
     panel_faults: tuple[str, ...] = ()
-    panel_mismatch_since: Instant | None = None
+    panel_drives_as_asked: bool = True
     audio_paused: bool = False
 
 
@@ -404,7 +404,6 @@ class PanelFault:
     """The panel is not there, says it has a fault, or does not drive what it was asked to."""
 
     first_wait: Instant
-    mismatch: Instant
 
     def judge(self, scene: Scene, now: Instant) -> Judgement:
         around = scene.surroundings
@@ -415,11 +414,8 @@ class PanelFault:
             if now >= missed_at:
                 return Judgement(Verdict.ABNORMAL, detail="panel not connected")
             return Judgement(Verdict.NORMAL, until=missed_at)
-        if around.panel_mismatch_since is not None:
-            wrong_at = around.panel_mismatch_since + self.mismatch
-            if now >= wrong_at:
-                return Judgement(Verdict.ABNORMAL, detail="the panel does not drive what was asked")
-            return Judgement(Verdict.NORMAL, until=wrong_at)
+        if not around.panel_drives_as_asked:
+            return Judgement(Verdict.ABNORMAL, detail="the panel does not drive what was asked")
         return NORMAL
 
 

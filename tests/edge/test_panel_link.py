@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from agent.clock import Clock
-from agent.events import ButtonPressed, News, PanelDown, PanelShown, PanelUp
+from agent.events import ButtonPressed, News, PanelDown, PanelDrives, PanelUp
 from agent.inbox import Inbox
 from agent.panel.messages import Refused
-from agent.panel_link import PanelLink, read
+from agent.panel_link import PanelLink, Shown, read
 from bedside.instants import SECOND
 from bedside.level import MAXIMUM_MESSAGE_BYTES, SILENT, Level, Press, ScreenLine, from_message, to_message
 from bedside.priorities import Audio, Category, Priority
@@ -155,13 +155,21 @@ def test_button_and_shown_come_in_between_anything_else(bench: Bench) -> None:
     panel = bench.up()
     panel.sendall(b'{"button":"short"}\nrubbish\n{"but')
     panel.sendall(b"x" * (MAXIMUM_MESSAGE_BYTES + 1) + b"\n")
-    panel.sendall(b'{"button":"long"}\n{"shown":{"sound":null,"lamp":"medium"}}\n')
-    assert [bench.next() for _ in range(3)] == [
-        ButtonPressed(Press.SHORT),
-        ButtonPressed(Press.LONG),
-        PanelShown(None, Priority.MEDIUM),
-    ]
+    panel.sendall(b'{"button":"long"}\n')
+    assert [bench.next() for _ in range(2)] == [ButtonPressed(Press.SHORT), ButtonPressed(Press.LONG)]
     assert bench.link.refused == 2
+
+
+def test_a_panel_that_drives_something_else_is_told_of_after_three_seconds(bench: Bench) -> None:
+    panel = bench.up()
+    bench.link.renew(ALARM)
+    bench.message(panel)
+    panel.sendall(b'{"shown":{"sound":null,"lamp":null}}\n')
+    assert bench.next(0.5) is None
+    bench.time.ns += 3 * SECOND
+    assert bench.next() == PanelDrives(as_asked=False)
+    panel.sendall(b'{"shown":{"sound":"high","lamp":"high"}}\n')
+    assert bench.next() == PanelDrives(as_asked=True)
 
 
 def test_a_panel_without_hello_counts_as_lost_but_is_waited_for(bench: Bench) -> None:
@@ -243,4 +251,4 @@ def test_every_message_of_the_panel_is_read() -> None:
     assert read(b'{"hello":{"pins":"lgpio","sounder":"ok","faults":["screen: gone"]}}') == PanelUp(
         "lgpio", "ok", ("screen: gone",)
     )
-    assert read(b'{"shown":{"sound":"high","lamp":"low"}}') == PanelShown(Priority.HIGH, Priority.LOW)
+    assert read(b'{"shown":{"sound":"high","lamp":"low"}}') == Shown(Priority.HIGH, Priority.LOW)
