@@ -48,8 +48,8 @@ def _news(fact: MeasurementFailed | Flag | Waveform) -> Row:
             return {"kind": "failed", "code": code, "text": text}
         case Flag(name, on, detail):
             return {"kind": "flag", "flag": name.value, "on": on, "detail": detail}
-        case Waveform(rate_hz, samples):
-            return {"kind": "waveform", "rate_hz": rate_hz, "samples": [*samples]}
+        case _:
+            return {"kind": "waveform", "rate_hz": fact.rate_hz, "samples": [*fact.samples]}
 
 
 def _line(output: Frame | Rejected | LinkUp | LinkDown | Transmit) -> Row:
@@ -62,8 +62,8 @@ def _line(output: Frame | Rejected | LinkUp | LinkDown | Transmit) -> Row:
             return {"kind": "link-up"}
         case LinkDown(down_reason):
             return {"kind": "link-down", "reason": down_reason.value}
-        case Transmit(data):
-            return {"kind": "transmit", "bytes": data.hex(" ").upper()}
+        case _:
+            return {"kind": "transmit", "bytes": output.data.hex(" ").upper()}
 
 
 def _plain(value: float | NibpState | PumpState) -> object:

@@ -106,9 +106,9 @@ class Framer:
                     yield Rejected(reason, len(self._take(size)))
                 case Noise() as noise:
                     yield from self._skip(noise)
-                case More.MORE if len(self._buffer) >= self._limit_bytes:
+                case _ if len(self._buffer) >= self._limit_bytes:
                     yield from self._skip(Noise(1, RejectReason.OVERFLOW))
-                case More.MORE:
+                case _:
                     return
 
     def _take(self, size: int) -> bytes:
