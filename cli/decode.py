@@ -1,6 +1,6 @@
 """vigil decode DRIVER [FILE]: what a driver makes of bytes, as one JSON object a line.
 
-Works on a running stream as well as on a recording: a fact is printed as soon as its bytes are there. The codec
+Works on a running stream as well as on a recording: a fact is printed when its bytes are there. The codec
 is never told of an open port, so it asks the device nothing, and nothing is ever sent.
 """
 
