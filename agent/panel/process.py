@@ -328,7 +328,6 @@ class Trace:
     def _fail(self, problem: OSError) -> None:
         self._file = None
         self.fault = f"trace: {problem.strerror or problem}"
-        complain(self.fault)
 
 
 def traced(edge: Edge, at: Instant) -> dict[str, str | int | float | bool]:

@@ -38,7 +38,7 @@ _SOCKET_PATH_BYTES: Final = 107
 
 
 def _is_whole(value: object, low: int, high: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+    return isinstance(value, int) and low <= value <= high  # true is 1, below every range here
 
 
 def _is_path(value: object) -> bool:

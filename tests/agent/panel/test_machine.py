@@ -62,6 +62,11 @@ def test_self_test_gives_way_to_an_alarm_at_once(at_ms: int) -> None:
     assert sounder == ([Tone, Hush, Tone] if at_ms == 1_250 else [Tone])
 
 
+def test_self_test_gives_way_to_a_lamp_alone() -> None:
+    seen = Level(None, Category.GENERAL, Priority.LOW, Audio.ON, ())
+    assert Light(450 * MILLISECOND, Lamp.CYAN, on=True) in run((450, Renewed(seen)), until_ms=450)
+
+
 def test_self_test_does_not_give_way_to_silence_but_the_level_counts_afterwards() -> None:
     paused = Level(None, Category.GENERAL, None, Audio.PAUSED, ())
     outputs = run(*renewals(paused, 100, 2_000), until_ms=2_000)
@@ -87,7 +92,11 @@ def test_press_goes_to_the_agent_while_it_holds_the_lease(held_ms: int, press: P
 
 
 def test_long_press_is_told_while_the_finger_is_still_down_and_only_once() -> None:
-    outputs = run((100, Renewed(SILENT)), (500, Finger.DOWN), (600, Finger.DOWN), until_ms=2_400)
+    """However often the contact bounces in the meantime."""
+    story: list[tuple[float, PanelEvent]] = [(500, Finger.DOWN), (600, Finger.DOWN), (1_900, Finger.DOWN)]
+    assert Forward(Press.LONG) not in run(*story, until_ms=1_999)
+    assert Forward(Press.LONG) in run(*story, until_ms=2_000)
+    outputs = run(*story, until_ms=9_000)
     assert [output.press for output in outputs if isinstance(output, Forward)] == [Press.LONG]
 
 

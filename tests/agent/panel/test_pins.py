@@ -1,4 +1,4 @@
-"""The wires, on gpiozero's mock pins. Whole lists of states are compared: its own way stops at the shorter."""
+"""The wires, on gpiozero's mock pins. Whole lists of states are compared; its own way stops early."""
 
 from collections.abc import Iterator
 
