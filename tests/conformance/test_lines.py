@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bedside.facts import DownReason, Fact, Flag, Frame, LinkDown, Measurement, Missing, Reading, Rejected
 from bedside.instants import milliseconds
+from bedside.vitals import STATES
 from drivers import DRIVERS
 from drivers.contract import Closed, Driver, Opened, Output, Received, Transmit
 from drivers.line import Line
@@ -65,6 +66,15 @@ every_driver = pytest.mark.parametrize("driver", list(DRIVERS.values()), ids=lis
 
 def numbers(facts: list[Fact]) -> list[Fact]:
     return [fact for fact in facts if isinstance(fact, Reading | Missing | Measurement)]
+
+
+def measured(facts: list[Fact]) -> list[Fact]:
+    """Without the states: one may be put together from two messages, and lacks a part when one is lost."""
+    return [
+        fact
+        for fact in numbers(facts)
+        if isinstance(fact, Measurement) or (isinstance(fact, Reading | Missing) and fact.vital not in STATES)
+    ]
 
 
 def is_checked(vector: Vector) -> bool:
@@ -129,7 +139,7 @@ def test_a_flipped_bit_costs_a_bounded_number_of_frames(vector: Vector) -> None:
         damaged = numbers(heard(vector.driver, [bytes(line)]))
         assert vitals(damaged)[-len(settled) :] == settled
         if is_checked(vector):
-            assert runs_of_subsequence(damaged, clean)
+            assert runs_of_subsequence(measured(damaged), measured(clean))
 
 
 # Arbitrary bytes.
