@@ -31,14 +31,14 @@ class CauseMemory:
     def news(self, causes: Mapping[FlagName, str]) -> list[Flag]:
         """What changed now that exactly `causes` are on: first what ended, then what began."""
         ended = [
-            Flag(name, on=False, detail=cause or "")
-            for name, cause in self._told.items()
-            if causes.get(name) != cause or name not in causes
+            Flag(name, on=False, detail=told or "")
+            for name, told in self._told.items()
+            if name not in causes or told not in (None, causes[name])
         ]
         began = [
             Flag(name, on=True, detail=cause)
             for name, cause in causes.items()
-            if self._told.get(name) != cause or name not in self._told
+            if self._told.get(name) != cause
         ]
         self._told = dict(causes)
         return ended + began
