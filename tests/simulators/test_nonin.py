@@ -142,6 +142,14 @@ def test_numbers_other_than_the_display_kind_are_gone_at_once() -> None:
     assert last[8][3] in range(95, 100)
 
 
+def test_unplugged_probe_and_low_battery_in_format_8() -> None:
+    steps = ({"at_s": 20, "probe": "unplugged"}, {"at_s": 30, "probe": "on", "battery": {"oximeter": "low"}})
+    bed = bed_of(*steps, option={"nonin": "df8"})
+    sent = {at // SECOND: data for at, data in drive(bed.devices["nonin"], 40 * SECOND)}
+    assert [sent[second][0] & 0x40 for second in (19, 25, 35)] == [0, 0x40, 0]
+    assert [sent[second][3] & 0x09 for second in (19, 25, 35)] == [0, 0x08, 0x01]
+
+
 def test_no_pulse_with_the_probe_on_is_a_search_not_a_probe_off() -> None:
     bed = bed_of({"at_s": 30, "pulse": 0}, option={"nonin": "df8"})
     sent = {at // SECOND: data for at, data in drive(bed.devices["nonin"], 45 * SECOND)}
