@@ -187,6 +187,13 @@ class Listener:
         read = heard and read_report(heard.topic, heard.payload)
         return read[1] if read else None
 
+    def find(self, bed: str, subject: Subject, timeout_s: float = 5.0) -> BedPayload | None:
+        """The last message of a bed on a retained topic, waiting for it if need be."""
+        topic = Topics(self.site, bed).of(subject)
+        with self._changed:
+            self._changed.wait_for(lambda: topic in self._retained, timeout_s)
+        return self.latest(bed, subject)
+
     def bed_time(self, bed: str) -> BedTime | None:
         """The bed's own time when last heard; None for a bed that is not there."""
         birth = self.latest(bed, Subject.STATUS)
