@@ -1,8 +1,8 @@
 """The pure whole of one bed: bytes, presses and requests in; effects out. Time is an argument.
 
-It routes bytes to lines, facts to the alarm system, and what follows to the panel and the stations. Deadlines that
-have passed are taken first, in order, each at its own instant: what is decided does not depend on when the loop
-found the time to ask.
+It routes bytes to lines, facts to the alarm system, and what follows to the panel and the stations.
+Deadlines that have passed are taken first, in order, each at its own instant: what is decided does not
+depend on when the loop found the time to ask.
 """
 
 from collections.abc import Iterable, Mapping
@@ -65,7 +65,8 @@ VITALS_EVERY: Final = 1 * SECOND
 ALARMS_EVERY: Final = 5 * SECOND
 LINES_EVERY: Final = 10 * SECOND
 MOST_STEPS: Final = 100_000
-"""A deadline that stays due after being taken would be taken for ever: this many steps at once are our fault."""
+"""A deadline that stays due after being taken would be taken for ever: this many steps at once are our fault.
+"""
 
 BUTTON: Final = "bedside"
 """Who acknowledged, when it was the button."""
@@ -93,7 +94,7 @@ class Core:
         self._doorkeeper = Doorkeeper(boot, remote_pause_audio=plan.remote_pause_audio)
         self._pleth_source = self.alarms.board.primary.get(Vital.SPO2, "")
         self._pleth_samples = 0
-        self._bytes_reported = {name: (0, now) for name in self._lines}
+        self._bytes_reported = dict.fromkeys(self._lines, (0, now))
         self._level: Level | None = None
         self._essence: object = None
         self._setup: SetupReport | None = None
@@ -141,7 +142,9 @@ class Core:
         return effects
 
     def _due(self, at: Instant, now: Instant) -> list[Effect]:
-        """What is due at this instant. Reports that were missed while nobody asked are made once, not one by one."""
+        """What is due at this instant. Reports that were missed while nobody asked are made once, not one by
+        one.
+        """
         effects: list[Effect] = []
         for name, line in self._lines.items():
             if line.deadline is not None and line.deadline <= at:
@@ -174,18 +177,30 @@ class Core:
                 return self._press(press, now)
             case Asked(message):
                 return self._answer(message, now)
-            case StationSeen(station, online):
-                return self._follow(self.alarms.station_seen(station, online=online, now=now), now)
             case BrokerUp():
-                return [*self._follow(self.alarms.broker_session(up=True, now=now), now), *self._everything(now)]
+                return [
+                    *self._follow(self.alarms.broker_session(up=True, now=now), now),
+                    *self._everything(now),
+                ]
+            case PanelUp(pins, sounder, faults, remarks):
+                notes = [Note("panel", (("pins", pins), ("remark", remark))) for remark in remarks]
+                return [*notes, *self._follow(self.alarms.panel_connected(sounder, faults, now), now)]
+            case _:
+                return self._follow(self._notice(event, now), now)
+
+    def _notice(
+        self, event: StationSeen | BrokerDown | PanelDown | PanelDrives, now: Instant
+    ) -> list[Outcome]:
+        """What became of the bed's own limbs."""
+        match event:
+            case StationSeen(station, online):
+                return self.alarms.station_seen(station, online=online, now=now)
             case BrokerDown():
-                return self._follow(self.alarms.broker_session(up=False, now=now), now)
-            case PanelUp(_, sounder, faults):
-                return self._follow(self.alarms.panel_connected(sounder, faults, now), now)
+                return self.alarms.broker_session(up=False, now=now)
             case PanelDown():
-                return self._follow(self.alarms.panel_lost(now), now)
+                return self.alarms.panel_lost(now)
             case PanelDrives(as_asked):
-                return self._follow(self.alarms.panel_drives(as_asked=as_asked, now=now), now)
+                return self.alarms.panel_drives(as_asked=as_asked, now=now)
 
     def _press(self, press: Press, now: Instant) -> list[Effect]:
         if press is Press.SHORT:
@@ -283,7 +298,8 @@ class Core:
         """This bed's birth message."""
         return StatusReport(
             tuple(
-                DeviceEntry(name, line.driver.name, line.driver.kind.value) for name, line in self._lines.items()
+                DeviceEntry(name, line.driver.name, line.driver.kind.value)
+                for name, line in self._lines.items()
             )
         )
 
@@ -293,7 +309,8 @@ class Core:
         fast, slow = limits["p1_pulse_high"], limits["p3_pulse_low"]
         return (
             f"phase {self.alarms.session.phase.value}",
-            f"limits: SpO2 {low.value:g} %, pulse {slow.value:g} to {fast.value:g}, systolic {high.value:g} mmHg",
+            f"limits: SpO2 {low.value:g} %, pulse {slow.value:g} to {fast.value:g}, "
+            f"systolic {high.value:g} mmHg",
         )
 
     def _vitals(self, now: Instant) -> VitalsReport:

@@ -72,11 +72,16 @@ class MessageArrived:
 
 @dataclass(frozen=True, slots=True)
 class PanelUp:
-    """The panel is connected. `sounder` is what its self-test could establish; `faults` is empty when all is well."""
+    """The panel is connected, or has found or lost a fault.
+
+    `sounder` is what its self-test could establish. `faults` are wires it cannot drive, `remarks` whatever
+    else is wrong with it; both are empty when all is well.
+    """
 
     pins: str
     sounder: str
     faults: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +91,9 @@ class PanelDown:
 
 @dataclass(frozen=True, slots=True)
 class PanelDrives:
-    """Whether the panel drives what it was asked to. Said when that has been wrong for some seconds, and when it
-    is right again."""
+    """Whether the panel drives what it was asked to. Said when that has been wrong for some seconds, and
+    when it is right again.
+    """
 
     as_asked: bool
 

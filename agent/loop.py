@@ -1,7 +1,7 @@
 """The one loop: it owns all state, and waits for nothing but its inbox and its next deadline.
 
-Disk, sockets and brokers are behind hands that never wait. The panel's lease is renewed from here and nowhere else:
-a loop that hangs loses it, and the panel sounds.
+Disk, sockets and brokers are behind hands that never wait. The panel's lease is renewed from here and
+nowhere else: a loop that hangs loses it, and the panel sounds.
 """
 
 from collections.abc import Callable

@@ -37,8 +37,9 @@ PATIENCE_S: Final = in_seconds(LEASE)
 """A panel that says no hello, or takes no byte, for this long counts as lost."""
 
 MISMATCH_S: Final = 3.0
-"""A panel that shows other than it was asked for this long has a fault. A burst that began is played to its end,
-which takes up to a second and a half."""
+"""A panel that shows other than it was asked for this long has a fault. A burst that began is played to its
+end, which takes up to a second and a half.
+"""
 
 SEND_BUFFER_BYTES: Final = 4096
 """Small, so that a panel that stopped reading is noticed after a few levels, not after a minute of them."""
@@ -203,10 +204,15 @@ def read(line: bytes) -> PanelUp | ButtonPressed | Shown | Refused:
     """A message of the panel, or why it is none."""
     try:
         match json.loads(line.decode()):
-            case {"hello": {"pins": str(pins), "sounder": str(sounder), "faults": list(faults)}} if all(
-                isinstance(fault, str) for fault in faults
-            ):
-                return PanelUp(pins, sounder, tuple(faults))
+            case {
+                "hello": {
+                    "pins": str(pins),
+                    "sounder": str(sounder),
+                    "faults": list(faults),
+                    "remarks": list(remarks),
+                }
+            } if all(isinstance(text, str) for text in (*faults, *remarks)):
+                return PanelUp(pins, sounder, tuple(faults), tuple(remarks))
             case {"button": str(press)}:
                 return ButtonPressed(Press(press))
             case {"shown": {"sound": str() | None as sound, "lamp": str() | None as lamp}}:

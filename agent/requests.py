@@ -1,7 +1,8 @@
 """Whether a station's request may be acted on: this start, in time, once, and allowed here.
 
-A well-formed request is still a stranger's. It must name this start of the agent (a request made for the last one
-may mean another patient), lie within its time limit in the bed's own time, and not have been seen before.
+A well-formed request is still a stranger's. It must name this start of the agent (a request made for the
+last one may mean another patient), lie within its time limit in the bed's own time, and not have been seen
+before.
 """
 
 from collections import OrderedDict
@@ -11,8 +12,9 @@ from bedside.commands import LONGEST_VALIDITY, PauseAudio, Refusal, Request
 from bedside.instants import Instant, in_seconds
 
 REMEMBERED: Final = 4096
-"""So many request ids are kept. Older ones are forgotten only when their time limit is over, or when the memory is
-full: then nothing new is accepted until one runs out."""
+"""So many request ids are kept. Older ones are forgotten only when their time limit is over, or when the
+memory is full: then nothing new is accepted until one runs out.
+"""
 
 
 class Doorkeeper:
@@ -32,7 +34,10 @@ class Doorkeeper:
             late = in_seconds(now - request.until)
             return Refusal.OUT_OF_TIME, f"its time limit was {late:.1f} s ago"
         if request.until > now + LONGEST_VALIDITY:
-            return Refusal.OUT_OF_TIME, f"its time limit is more than {in_seconds(LONGEST_VALIDITY):g} s ahead"
+            return (
+                Refusal.OUT_OF_TIME,
+                f"its time limit is more than {in_seconds(LONGEST_VALIDITY):g} s ahead",
+            )
         if request.id in self._seen:
             return Refusal.REPEATED, "this id has been used"
         if len(self._seen) >= REMEMBERED:

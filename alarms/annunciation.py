@@ -1,10 +1,11 @@
 """All alarm conditions together, to the one level that sound, lamps and screen show.
 
-The highest priority wins, for sound and lamp each on its own: acknowledged conditions fall silent and keep their
-lamp. Every condition stays in the text, most urgent first, newest first within a priority.
+The highest priority wins, for sound and lamp each on its own: acknowledged conditions fall silent and keep
+their lamp. Every condition stays in the text, most urgent first, newest first within a priority.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
 from alarms.catalogue import Row
@@ -42,11 +43,17 @@ def describe(row: Row, judgement: Judgement, *, pump: str) -> str:
     return f"{text}, {pump}" if row.tells_infusion and pump else text
 
 
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """State of the alarm system's sound; `until` is when a pause ends."""
+
+    audio: Audio
+    until: Instant | None = None
+
+
 def annunciate(
     conditions: Iterable[tuple[ConditionState, Category]],
-    *,
-    audio: Audio,
-    audio_until: Instant | None,
+    sound: Sound,
     not_monitored: Iterable[NotMonitored],
     status: tuple[str, ...],
     now: Instant,
@@ -60,12 +67,12 @@ def annunciate(
     sounding = [pair for pair in open_ones if pair[0].acknowledged is None]
     loudest = sounding[0] if sounding else None
     return Level(
-        sound=loudest[0].priority if loudest and audio is Audio.ON else None,
+        sound=loudest[0].priority if loudest and sound.audio is Audio.ON else None,
         category=loudest[1] if loudest else Category.GENERAL,
         lamp=open_ones[0][0].priority if open_ones else None,
-        audio=audio,
+        audio=sound.audio,
         lines=(
-            *_audio_lines(audio, audio_until, now),
+            *_audio_lines(sound, now),
             *(_line(state) for state, _ in ranked),
             *(ScreenLine(text) for text in status),
             *(ScreenLine(f"not monitored: {item.condition} ({item.reason})") for item in not_monitored),
@@ -79,12 +86,12 @@ def _urgency(state: ConditionState) -> int:
     return state.priority.value
 
 
-def _audio_lines(audio: Audio, until: Instant | None, now: Instant) -> list[ScreenLine]:
-    if audio is Audio.ON:
+def _audio_lines(sound: Sound, now: Instant) -> list[ScreenLine]:
+    if sound.audio is Audio.ON:
         return []
-    if until is None:
+    if sound.until is None:
         return [ScreenLine("AUDIO OFF")]
-    return [ScreenLine(f"AUDIO PAUSED {max(0, round(in_seconds(until - now)))} s")]
+    return [ScreenLine(f"AUDIO PAUSED {max(0, round(in_seconds(sound.until - now)))} s")]
 
 
 def _line(state: ConditionState) -> ScreenLine:

@@ -1,8 +1,8 @@
 """What is known of this bed now: every vital of every device, dated, with age making unknown.
 
-The board is where a value stops being current. A continuous value older than its driver's limit is stale; a line
-that is lost makes all its continuous values missing at once. A cuff reading is a dated spot value: it outlives its
-line, is doubted after one and a half intervals and blank after three.
+The board is where a value stops being current. A continuous value older than its driver's limit is stale; a
+line that is lost makes all its continuous values missing at once. A cuff reading is a dated spot value: it
+outlives its line, is doubted after one and a half intervals and blank after three.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,9 @@ from bedside.instants import SECOND, Instant
 from bedside.vitals import NIBP_RESULT, NibpState, PumpState, RespirationSource, Vital
 
 ARMED_AFTER: Final = 5 * SECOND
-"""Pulse seen for this long since the probe was applied: from then on its loss is the patient's, not the probe's."""
+"""Pulse seen for this long since the probe was applied: from then on its loss is the patient's, not the
+probe's.
+"""
 
 SPOT: Final = frozenset(NIBP_RESULT)
 
@@ -63,7 +65,7 @@ class _Link:
     """What is known of one source's line."""
 
     up: bool = False
-    lost_at: Instant | None = None
+    up_at: Instant | None = None
     heard_at: Instant | None = None
     flags: dict[FlagName, str] = field(default_factory=dict)
 
@@ -110,9 +112,9 @@ class Board:
                 else:
                     link.flags.pop(name, None)
             case LinkUp():
-                link.up = True
+                link.up, link.up_at = True, now
             case LinkDown():
-                link.up, link.lost_at = False, now
+                link.up = False
                 link.flags.clear()
                 self.cuff_inflated = self.cuff_inflated and source != self.primary.get(Vital.NIBP_STATE)
             case _:
@@ -233,8 +235,9 @@ class Board:
         return self.begun_at if heard_at is None else heard_at
 
     def renewed_at(self, vital: Vital) -> Instant:
-        """When a value or a reason for having none last came; the beginning if never."""
-        return self._renewed_at(vital, self.primary[vital])
+        """When a value or a reason for having none last came, or else when the line last came up."""
+        source = self.primary[vital]
+        return max(self._renewed_at(vital, source), self._links[source].up_at or self.begun_at)
 
     def _renewed_at(self, vital: Vital, source: str) -> Instant:
         return self._renewed.get((vital, source), self.begun_at)

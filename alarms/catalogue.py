@@ -3,14 +3,14 @@
 The numbers are those of the profile for intravenous racemic ketamine (clinical basis, 7.1 to 7.3). A delay is
 persistence on valid samples, after the device's own averaging. Columns:
 
-    rule        what is abnormal (`alarms.verdicts`; the limit itself is a row of `alarms.limits`)
-    delay       how long it must last; some rows wait otherwise in dosing, or when the cuff may blank the pulse
-    steps       priority, by time present, by the grade the rule finds, and by phase; never lowered while present
-    clear_after how long normal must last; a cuff reading or a device's own word clears at once
-    latching    stays until acknowledged although its cause is gone
-    unknown     what no evidence does to a condition that is pending. A present one is never touched by it.
-    watched_closely, confirms_stop    the cuff's interval shortens in dosing; acknowledging says the stop was meant
-    needs       vitals without which this bed cannot see the condition: it is then published as not monitored
+    rule        what is abnormal (`alarms.verdicts`; the limit itself is a row of `alarms.limits`) delay
+    how long it must last; some rows wait otherwise in dosing, or when the cuff may blank the pulse steps
+    priority, by time present, by the grade the rule finds, and by phase; never lowered while present
+    clear_after how long normal must last; a cuff reading or a device's own word clears at once latching
+    stays until acknowledged although its cause is gone unknown     what no evidence does to a condition that
+    is pending. A present one is never touched by it. watched_closely, confirms_stop    the cuff's interval
+    shortens in dosing; acknowledging says the stop was meant needs       vitals without which this bed
+    cannot see the condition: it is then published as not monitored
 """
 
 from collections.abc import Mapping

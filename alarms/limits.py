@@ -1,9 +1,9 @@
 """Alarm limits: presets, hard bounds with their reason, and what makes a value legal.
 
-One row per threshold; the conditions of the catalogue name the rows they use. Presets are those of the profile for
-intravenous racemic ketamine; their sources stand in docs/alarms.md. Hard bounds are ours: inside them a clinic may
-choose, outside them a limit would either alarm all the time or watch over nothing. An oximeter's low limit is not
-preset below 85 % (ISO 80601-2-61).
+One row per threshold; the conditions of the catalogue name the rows they use. Presets are those of the
+profile for intravenous racemic ketamine; their sources stand in docs/alarms.md. Hard bounds are ours: inside
+them a clinic may choose, outside them a limit would either alarm all the time or watch over nothing. An
+oximeter's low limit is not preset below 85 % (ISO 80601-2-61).
 """
 
 from collections.abc import Mapping
@@ -101,7 +101,8 @@ ORDERED: Final = (
     ("b4_mean_very_low", "b3_mean_low"),
     ("b3_sys_low", "b1_sys_high"),
 )
-"""Pairs of which the first must stay below the second: the urgent alarm must not come before the early one."""
+"""Pairs of which the first must stay below the second: the urgent alarm must not come before the early one.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,8 @@ from enum import Enum
 from typing import Final
 
 from alarms.catalogue import During, OnUnknown, Row
-from alarms.verdicts import Judgement, Scene, Verdict
 from alarms.session import Phase
+from alarms.verdicts import Judgement, Scene, Verdict
 from bedside.effects import Acknowledgement, Change, Presence
 from bedside.instants import SECOND, Instant, earliest, seconds
 from bedside.priorities import Priority
@@ -95,7 +95,8 @@ SIGNAL: Final = {
     (Signal.LATCHED, News.RAISED): (Signal.SOUNDING, Change.RETURNED),
     (Signal.LATCHED, News.ACKNOWLEDGED): (Signal.OFF, Change.ENDED),
 }
-"""What each piece of news does, where it can happen. The one branch is SOUNDING + ENDED: see `_end_signal`."""
+"""What each piece of news does, where it can happen. The one branch is SOUNDING + ENDED: see `_end_signal`.
+"""
 
 
 @dataclass(slots=True)
@@ -145,7 +146,8 @@ class Condition:
         return self.stage in (Stage.PRESENT, Stage.CLEARING)
 
     def walk(self, scene: Scene, number: int, now: Instant) -> list[Change]:
-        """Judge the scene and move as far as it goes at this instant. `number` names a new episode, if one begins.
+        """Judge the scene and move as far as it goes at this instant. `number` names a new episode, if one
+        begins.
 
         Called after every event and at every deadline.
         """

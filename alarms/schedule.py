@@ -1,13 +1,13 @@
 """When the next cuff measurement is due, and when one is overdue (clinical basis, 7.4).
 
-    PRE       two readings, 2 min apart
-    DOSING    every 10 min (or the site's interval), every 5 min once hypertension was seen, and at its end
-    OBSERVE   every 15 min for the first hour, then every 30 min; every 5 min while a pressure alarm is present
+    PRE       two readings, 2 min apart DOSING    every 10 min (or the site's interval), every 5 min once
+    hypertension was seen, and at its end OBSERVE   every 15 min for the first hour, then every 30 min; every
+    5 min while a pressure alarm is present
 
 A failed measurement is repeated once after a minute; failing again, it is tried at most every five minutes.
 
-A repeat that an alarm asks for comes before the plan. Nothing starts within a minute of the last start or end, and
-after a restart a minute is waited first: a crash loop must not keep a cuff inflated.
+A repeat that an alarm asks for comes before the plan. Nothing starts within a minute of the last start or
+end, and after a restart a minute is waited first: a crash loop must not keep a cuff inflated.
 """
 
 from typing import Final

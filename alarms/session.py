@@ -1,8 +1,9 @@
 """Where the session stands, as far as the pump alone can tell.
 
-Dosing begins when the pump begins to deliver. It ends when the pump says that it is complete, or has nothing left
-to give. A pump that merely stops half-way may go on: the session waits for it until somebody confirms the stop (by
-acknowledging I7) or for a quarter of an hour. A pump that is not heard is neither delivering nor stopped.
+Dosing begins when the pump begins to deliver. It ends when the pump says that it is complete, or has nothing
+left to give. A pump that merely stops half-way may go on: the session waits for it until somebody confirms
+the stop (by acknowledging I7) or for a quarter of an hour. A pump that is not heard is neither delivering
+nor stopped.
 """
 
 from enum import StrEnum
@@ -12,7 +13,9 @@ from bedside.instants import MINUTE, Instant
 from bedside.vitals import PumpState
 
 LONGEST_INTERRUPTION: Final = 15 * MINUTE
-"""A stop half-way that nobody confirmed ends dosing after this long, so that observation is not put off for ever."""
+"""A stop half-way that nobody confirmed ends dosing after this long, so that observation is not put off for
+ever.
+"""
 
 EARLY_OBSERVATION: Final = 60 * MINUTE
 """Blood pressure peaks and falls back within this time: overdue readings weigh as much as during dosing."""

@@ -1,8 +1,8 @@
 """The alarm system of one bed: facts, requests and the state of its own limbs in; transitions out.
 
-It owns the board, the session, the cuff's schedule and every condition of the catalogue, and walks all of them
-after each event and at each deadline. Whoever runs it must call `tick` at `deadline`, and before any later event:
-then the story does not depend on how punctual they were.
+It owns the board, the session, the cuff's schedule and every condition of the catalogue, and walks all of
+them after each event and at each deadline. Whoever runs it must call `tick` at `deadline`, and before any
+later event: then the story does not depend on how punctual they were.
 """
 
 from collections import deque
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from alarms.annunciation import INFUSION_RUNNING, PUMP_NOT_HEARD, annunciate, describe, highest
+from alarms.annunciation import INFUSION_RUNNING, PUMP_NOT_HEARD, Sound, annunciate, describe, highest
 from alarms.board import Board, Source
 from alarms.catalogue import CATALOGUE, Row
 from alarms.limits import Threshold
@@ -98,6 +98,7 @@ class AlarmSystem:
         self.conditions = {row.id: Condition(row) for row in CATALOGUE.values() if row.id not in self.blind}
         self._ended: deque[ConditionState] = deque(maxlen=ENDED_KEPT)
         self._due: Instant | None = None
+        self._deadline: Instant | None = None
         self._episodes = 0
         self._paused_until: Instant | None = None
         self._heard_at_press: Priority | None = None
@@ -120,13 +121,8 @@ class AlarmSystem:
 
     @property
     def deadline(self) -> Instant | None:
-        """The next instant at which time alone changes anything."""
-        return earliest(
-            self._paused_until,
-            self.session.deadline,
-            self._measure_at,
-            *(condition.deadline for condition in self.conditions.values()),
-        )
+        """The next instant at which time alone changes anything; known since the last walk."""
+        return self._deadline
 
     def tick(self, now: Instant) -> list[Outcome]:
         """Do what is due at this instant."""
@@ -221,11 +217,10 @@ class AlarmSystem:
         states += [(state, CATALOGUE[state.id].category) for state in reversed(self._ended)]
         return annunciate(
             states,
-            audio=self._audio,
-            audio_until=self._paused_until,
-            not_monitored=self.not_monitored,
-            status=status,
-            now=now,
+            Sound(self._audio, self._paused_until),
+            self.not_monitored,
+            status,
+            now,
         )
 
     def report(self, now: Instant) -> AlarmsReport:
@@ -319,7 +314,9 @@ class AlarmSystem:
     @property
     def _pressure_alarm(self) -> bool:
         return any(
-            condition.present for id_ in PRESSURE_ALARMS if (condition := self.conditions.get(id_)) is not None
+            condition.present
+            for id_ in PRESSURE_ALARMS
+            if (condition := self.conditions.get(id_)) is not None
         )
 
     @property
@@ -337,14 +334,20 @@ class AlarmSystem:
         outcomes: list[Outcome] = []
         for condition in self.conditions.values():
             before = condition.stage
-            for change in condition.walk(scene, self._episodes + 1, now):
-                outcomes.append(self._transition(condition, change, now))
+            changes = condition.walk(scene, self._episodes + 1, now)
+            outcomes += [self._transition(condition, change, now) for change in changes]
             self._ask_for_repeat(condition, before, now)
         self._due = self.schedule.due_at(self.session, now, pressure_alarm=self._pressure_alarm)
         if (due := self._measure_at) is not None and due <= now:
             self.schedule.on_started(now)
             self._due = self.schedule.due_at(self.session, now, pressure_alarm=self._pressure_alarm)
             outcomes.append(MeasureNow())
+        self._deadline = earliest(
+            self._paused_until,
+            self.session.deadline,
+            self._measure_at,
+            *(condition.deadline for condition in self.conditions.values()),
+        )
         return outcomes
 
     def _scene(self, now: Instant) -> Scene:

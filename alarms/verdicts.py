@@ -1,9 +1,9 @@
 """Rules: what is known of the bed, and a limit, to a verdict.
 
-A verdict is one of four. `ABNORMAL` and `NORMAL` are evidence. `WITHIN` is a value between limit and hysteresis, or
-one past it that the device doubts: enough to stop a condition from being raised, not enough to end one. `UNKNOWN`
-is no evidence at all, and what a condition makes of it is a column of its row. Questionable values count in full
-for raising and not for clearing (clinical basis, 7).
+A verdict is one of four. `ABNORMAL` and `NORMAL` are evidence. `WITHIN` is a value between limit and
+hysteresis, or one past it that the device doubts: enough to stop a condition from being raised, not enough
+to end one. `UNKNOWN` is no evidence at all, and what a condition makes of it is a column of its row.
+Questionable values count in full for raising and not for clearing (clinical basis, 7).
 
 A judgement says until when it holds by itself, so that age alone can change a verdict at its exact instant.
 """
@@ -222,7 +222,8 @@ class PulseLost:
                 return UNKNOWN
 
 
-_PULSE_LOST: Final = frozenset({Reason.SEARCHING, Reason.MOTION, Reason.LOW_PERFUSION, Reason.UNSURE})
+_PULSE_LOST: Final = frozenset({Reason.SEARCHING, Reason.LOW_PERFUSION, Reason.UNSURE})
+"""Not motion: a device that blames movement has seen a moving patient. T4 and I8 tell of that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +270,7 @@ class Silent:
 
     vital: Vital
 
-    def judge(self, scene: Scene, now: Instant) -> Judgement:  # noqa: ARG002: the face of a rule
+    def judge(self, scene: Scene, now: Instant) -> Judgement:
         if scene.board.link_up(self.vital):
             return NORMAL
         return Judgement(Verdict.ABNORMAL, since=scene.board.silent_since(self.vital))
@@ -350,7 +351,7 @@ class DeliveringUnwatched:
 class NibpFailed:
     """The last cuff measurement gave no result; from the second failure in a row it is the worse form."""
 
-    def judge(self, scene: Scene, now: Instant) -> Judgement:  # noqa: ARG002: the face of a rule
+    def judge(self, scene: Scene, now: Instant) -> Judgement:
         if scene.nibp_failures == 0:
             return NORMAL
         return Judgement(Verdict.ABNORMAL, grade=min(scene.nibp_failures, 2))
@@ -393,7 +394,7 @@ class NibpOld:
 class StationLost:
     """No broker session, or none of the named stations online."""
 
-    def judge(self, scene: Scene, now: Instant) -> Judgement:  # noqa: ARG002: the face of a rule
+    def judge(self, scene: Scene, now: Instant) -> Judgement:
         around = scene.surroundings
         since = earliest(around.broker_lost_at, around.stations_lost_at)
         return NORMAL if since is None else Judgement(Verdict.ABNORMAL, since=since)
@@ -423,5 +424,5 @@ class PanelFault:
 class AudioPaused:
     """The sound is paused."""
 
-    def judge(self, scene: Scene, now: Instant) -> Judgement:  # noqa: ARG002: the face of a rule
+    def judge(self, scene: Scene, now: Instant) -> Judgement:
         return Judgement(Verdict.ABNORMAL) if scene.surroundings.audio_paused else NORMAL

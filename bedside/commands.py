@@ -1,7 +1,7 @@
 """What a person can ask of a bed, from the button or from a station, and why a bed may decline.
 
-A request has been read from hostile bytes by `bedside.wire`; the core still checks whether it may act on it. Its
-time limit is in the bed's own monotonic time, so that no two clocks need agree.
+A request has been read from hostile bytes by `bedside.wire`; the core still checks whether it may act on it.
+Its time limit is in the bed's own monotonic time, so that no two clocks need agree.
 """
 
 from dataclasses import dataclass
@@ -53,9 +53,7 @@ class MeasureNibp:
     """Start one cuff measurement now."""
 
 
-Action: TypeAlias = (
-    Acknowledge | AcknowledgeSounding | PauseAudio | ResumeAudio | SetPatient | MeasureNibp
-)
+Action: TypeAlias = Acknowledge | AcknowledgeSounding | PauseAudio | ResumeAudio | SetPatient | MeasureNibp
 
 
 @dataclass(frozen=True, slots=True)

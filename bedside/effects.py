@@ -91,8 +91,8 @@ class Acknowledgement:
 class ConditionState:
     """One episode of an alarm condition as it stands now.
 
-    `value` and `limit` are absent for conditions that are not about a number. `priority` None marks an indication:
-    shown, never sounded.
+    `value` and `limit` are absent for conditions that are not about a number. `priority` None marks an
+    indication: shown, never sounded.
     """
 
     id: str
@@ -150,7 +150,7 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LimitInForce:
-    """One alarm limit, with the unit of its vital (UCUM) and its origin. `key` is its row in `alarms.limits`."""
+    """One alarm limit, with its vital's unit (UCUM) and its origin. `key` is its row in `alarms.limits`."""
 
     condition: str
     key: str

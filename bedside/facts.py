@@ -1,7 +1,7 @@
 """What a device can tell us. One class per kind of news; a fact is dated by whoever received the bytes.
 
-A number is either known (`Reading`) or missing with its reason (`Missing`). There is no third way: no code word,
-no zero, no last value. A value the device itself doubts is a `Reading` of questionable quality.
+A number is either known (`Reading`) or missing with its reason (`Missing`). There is no third way: no code
+word, no zero, no last value. A value the device itself doubts is a `Reading` of questionable quality.
 """
 
 from dataclasses import dataclass

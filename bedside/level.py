@@ -1,11 +1,16 @@
 """What the panel must show and sound: one whole level each time, never a change to the last one.
 
-The agent sends its level on every change and twice a second; each one renews the panel's lease. Between agent and
-panel runs a local stream socket carrying one JSON object a line (this file gives the objects, both ways):
+The agent sends its level on every change and twice a second; each one renews the panel's lease. Between
+agent and panel runs a local stream socket carrying one JSON object a line (this file gives the objects, both
+ways):
 
     agent -> panel    {"level": {...}}                        renews the lease
                       {"goodbye": {"session": false}}         a clean stop
-    panel -> agent    {"hello": {"pins", "sounder", "faults"}}  after the power-on self-test, and on every connect
+    panel -> agent    {"hello": {"pins", "sounder", "faults", "remarks"}}
+                                                              on every connect after the power-on self-test,
+                                                              and when its faults change: wires that it
+                                                              cannot drive; remarks are all that is wrong
+                                                              otherwise
                       {"button": "short" | "long"}
                       {"shown": {"sound", "lamp"}}            what is driven now, on every change
 

@@ -113,9 +113,7 @@ QUANTITIES: Final[Mapping[Vital, Quantity]] = {
     Vital.SPO2: Quantity(
         "oxygen saturation", "%", Code(150456, "MDC_PULS_OXIM_SAT_O2"), ("59408-5", "2708-6"), 0, 1, 100
     ),
-    Vital.PR: Quantity(
-        "pulse rate", BEATS, Code(149530, "MDC_PULS_OXIM_PULS_RATE"), ("8889-8",), 0, 10, 350
-    ),
+    Vital.PR: Quantity("pulse rate", BEATS, Code(149530, "MDC_PULS_OXIM_PULS_RATE"), ("8889-8",), 0, 10, 350),
     Vital.HR: Quantity("heart rate", BEATS, Code(147842, "MDC_ECG_HEART_RATE"), ("8867-4",), 0, 0, 350),
     Vital.PI: Quantity("perfusion index", "%", Code(150488, "MDC_BLD_PERF_INDEX"), ("61006-3",), 2, 0, 50),
     Vital.RR: Quantity("respiration rate", BREATHS, Code(151562, "MDC_RESP_RATE"), ("9279-1",), 0, 0, 150),
@@ -155,7 +153,8 @@ STATES: Final[Mapping[Vital, State]] = {
 PLETH: Final = Code(150452, "MDC_PULS_OXIM_PLETH")
 
 NIBP_RESULT: Final = (Vital.NIBP_SYS, Vital.NIBP_DIA, Vital.NIBP_MEAN, Vital.NIBP_PR)
-"""What one finished cuff measurement yields: spot values that age slowly instead of going stale in seconds."""
+"""What one finished cuff measurement yields: spot values that age slowly instead of going stale in seconds.
+"""
 
 
 def describe(vital: Vital) -> Quantity | State:

@@ -1,14 +1,14 @@
 """What a driver is: a record, and a codec with the one machine face.
 
-A codec turns what its line brings into facts, and what a person or the schedule asks into bytes. It never sees a
-port and never asks for the time:
+A codec turns what its line brings into facts, and what a person or the schedule asks into bytes. It never
+sees a port and never asks for the time:
 
     on(event, now)   bytes arrived, the port opened or closed, or a measurement was asked for
     tick(now)        time has passed: polls that are due, replies that are overdue
     deadline         when `tick` is next needed, or none
 
-Bytes in any chunking must give the same facts. Nothing that arrives may raise. No buffer grows past its bound.
-`now` never runs backwards.
+Bytes in any chunking must give the same facts. Nothing that arrives may raise. No buffer grows past its
+bound. `now` never runs backwards.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,7 +1,7 @@
 """One device's line: its codec, what it has counted, and the silence that means it is lost.
 
-Silence is a deadline here, not a read timeout: without a valid frame for the driver's silence limit the line is
-down, whatever else arrives. It comes up again with the next valid frame.
+Silence is a deadline here, not a read timeout: without a valid frame for the driver's silence limit the line
+is down, whatever else arrives. It comes up again with the next valid frame.
 """
 
 from collections import Counter
@@ -12,7 +12,7 @@ from drivers.contract import Closed, Driver, LineEvent, Opened, Output, Received
 
 
 class Line:
-    """Wraps a codec; same face. Facts come out in order, with `LinkUp` before the first frame of a good spell."""
+    """Wraps a codec; same face. Facts come in order, with `LinkUp` before the first frame of a good spell."""
 
     def __init__(self, driver: Driver) -> None:
         self.driver = driver

@@ -4,7 +4,7 @@ Whatever arrives is either one of those objects or `Refused`: nothing here raise
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -63,8 +63,10 @@ def parse(line: bytes) -> Renewed | Goodbye | Refused:
     return Refused("neither a level nor a goodbye")
 
 
-def hello(pins: str, sounder: str, faults: Sequence[str]) -> bytes:
-    return _line({"hello": {"pins": pins, "sounder": sounder, "faults": list(faults)}})
+def hello(pins: str, sounder: str, faults: Iterable[str], remarks: Iterable[str]) -> bytes:
+    return _line(
+        {"hello": {"pins": pins, "sounder": sounder, "faults": list(faults), "remarks": list(remarks)}}
+    )
 
 
 def button(press: Press) -> bytes:

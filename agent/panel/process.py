@@ -180,7 +180,9 @@ class Panel:
 
     def _introduce(self) -> None:
         works = "not verified" if self._pins.works(SOUNDER) else "missing"
-        self._send(messages.hello(self._pins.factory_name, works, self._faults()))
+        self._send(
+            messages.hello(self._pins.factory_name, works, self._pins.faults.values(), self._remarks())
+        )
         self._send(messages.shown(self._driven(self._machine.shown)))
 
     def _send(self, line: bytes = b"") -> None:
@@ -231,8 +233,12 @@ class Panel:
     # What is broken
 
     def _faults(self) -> list[str]:
-        found = [*self._settings_faults, self._door_fault, *self._pins.faults.values(), self._console.fault]
-        return [fault for fault in (*found, self._trace.fault) if fault]
+        return [*self._pins.faults.values(), *self._remarks()]
+
+    def _remarks(self) -> list[str]:
+        """What is wrong with anything but the wires to sounder, lamps and button."""
+        found = (*self._settings_faults, self._door_fault, self._console.fault, self._trace.fault)
+        return [remark for remark in found if remark]
 
     def _report(self) -> None:
         """Say what is newly broken, in the log and to the agent; look again in a while."""

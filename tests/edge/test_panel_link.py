@@ -20,7 +20,7 @@ from bedside.level import MAXIMUM_MESSAGE_BYTES, SILENT, Level, Press, ScreenLin
 from bedside.priorities import Audio, Category, Priority
 
 PATIENCE_S = 10.0
-HELLO = b'{"hello":{"pins":"mock","sounder":"unproven","faults":[]}}\n'
+HELLO = b'{"hello":{"pins":"mock","sounder":"unproven","faults":[],"remarks":[]}}\n'
 UP = PanelUp("mock", "unproven", ())
 ALARM = Level(
     Priority.HIGH, Category.OXYGENATION, Priority.HIGH, Audio.ON, (ScreenLine("SpO₂ 82 %", Priority.HIGH),)
@@ -237,7 +237,7 @@ def test_a_panel_that_closes_every_connection_is_not_called_without_pause(bench:
         b'{"button":"double"}',
         b'{"button":null}',
         b'{"hello":{"pins":"mock","sounder":"ok"}}',
-        b'{"hello":{"pins":"mock","sounder":"ok","faults":[1]}}',
+        b'{"hello":{"pins":"mock","sounder":"ok","faults":[1],"remarks":[]}}',
         b'{"shown":{"sound":"loud","lamp":null}}',
         b'{"shown":{"sound":null}}',
     ],
@@ -248,7 +248,7 @@ def test_what_is_no_message_is_refused(line: bytes) -> None:
 
 def test_every_message_of_the_panel_is_read() -> None:
     assert read(HELLO) == UP
-    assert read(b'{"hello":{"pins":"lgpio","sounder":"ok","faults":["screen: gone"]}}') == PanelUp(
-        "lgpio", "ok", ("screen: gone",)
-    )
+    assert read(
+        b'{"hello":{"pins":"lgpio","sounder":"missing","faults":["sounder: gone"],"remarks":["no screen"]}}'
+    ) == PanelUp("lgpio", "missing", ("sounder: gone",), ("no screen",))
     assert read(b'{"shown":{"sound":"high","lamp":"low"}}') == Shown(Priority.HIGH, Priority.LOW)

@@ -108,9 +108,20 @@ def test_the_longest_line_passes_and_one_byte_more_does_not() -> None:
 
 
 def test_what_the_panel_says() -> None:
-    said = hello("mock", "not verified", ["a fault"]) + button(Press.LONG) + shown(Shown(Priority.LOW, None))
+    said = (
+        hello("mock", "not verified", ["a fault"], ["a remark"])
+        + button(Press.LONG)
+        + shown(Shown(Priority.LOW, None))
+    )
     assert [json.loads(line) for line in said.splitlines()] == [
-        {"hello": {"pins": "mock", "sounder": "not verified", "faults": ["a fault"]}},
+        {
+            "hello": {
+                "pins": "mock",
+                "sounder": "not verified",
+                "faults": ["a fault"],
+                "remarks": ["a remark"],
+            }
+        },
         {"button": "long"},
         {"shown": {"sound": "low", "lamp": None}},
     ]

@@ -172,7 +172,7 @@ def test_self_test_comes_first_then_hello(bedside: Bedside) -> None:
     running = bedside.start()
     agent = bedside.connect()
     (hello,) = eventually(lambda: agent.hears("hello"))
-    assert hello == {"pins": "mock", "sounder": "not verified", "faults": []}
+    assert hello == {"pins": "mock", "sounder": "not verified", "faults": [], "remarks": []}
     lit = [e["output"] for e in bedside.trace() if e["on"]]
     assert lit == ["red", "yellow", "cyan", "blue", "sounder"]
     agent.renew(HIGH_LEVEL)
