@@ -144,7 +144,7 @@ class SunTechCodec:
         self._done_while_stopping = False
         self._turn_mmhg = 0  # the peak while inflating, the trough while deflating
         self._empty_by: Instant | None = None  # from the first pressure in the cuff to the last
-        self._overpressure = False
+        self._overpressure_at: Instant | None = None
 
     @property
     def deadline(self) -> Instant | None:
@@ -297,7 +297,7 @@ class SunTechCodec:
         self._phase = Phase.MEASURING
         self._limit_at = now + MEASUREMENT_LIMIT
         self._turn_mmhg = 0
-        self._overpressure = False
+        self._overpressure_at = None
         self._ask(Request.PRESSURE, now + MEASURING_PACE)
         return [*self._now_state(NibpState.INFLATING), *self._cuff_flags(now)]
 
@@ -377,7 +377,9 @@ class SunTechCodec:
         """What a pressure says about where the measurement stands."""
         if pressure <= EMPTY_CUFF_MMHG:
             self._empty_by = None
-            self._overpressure = False
+            # A cuff that burst its bounds is empty at once: the news must last long enough to be noticed.
+            if self._overpressure_at is not None and now >= self._overpressure_at + RELEASE_LIMIT:
+                self._overpressure_at = None
         elif self._empty_by is None:
             self._empty_by = now + MEASUREMENT_LIMIT
         match self._phase, self._state:
@@ -395,7 +397,7 @@ class SunTechCodec:
     def _cuff_flags(self, now: Instant) -> list[Flag]:
         return self._flags.news(
             {
-                FlagName.CUFF_OVERPRESSURE: self._overpressure,
+                FlagName.CUFF_OVERPRESSURE: self._overpressure_at is not None,
                 FlagName.CUFF_NOT_DEFLATED: self._empty_by is not None and now > self._empty_by,
             }
         )
@@ -408,7 +410,8 @@ class SunTechCodec:
         code = packet[20]
         if code:
             meaning = _error(code)
-            self._overpressure = meaning == ERRORS[OVERPRESSURE]
+            if meaning == ERRORS[OVERPRESSURE]:
+                self._overpressure_at = now
             return [Frame("result"), *self._failed(str(code), meaning, now), *self._cuff_flags(now)]
         parts = _parts(packet)
         if all(isinstance(part, Missing) for part in parts[:3]):
