@@ -57,7 +57,7 @@ def configure(clock: Clock, stream: TextIO | None = None) -> None:
             *(for_people if is_terminal else for_machines),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(file=Unfailing(stream)),  # type: ignore[arg-type] # it only writes and flushes
+        logger_factory=structlog.WriteLoggerFactory(file=Unfailing(stream)),  # type: ignore[arg-type]  # it only writes and flushes
         cache_logger_on_first_use=False,
     )
 

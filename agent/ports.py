@@ -211,7 +211,7 @@ def _close(line: serial.Serial) -> None:
 def _identity(path: str) -> tuple[int, ...] | None:
     """What the path leads to, device number first; and its rights, which udev grants after it appeared."""
     try:
-        found = os.stat(path)  # noqa: PTH116 # `path` stays the text that the settings gave
+        found = os.stat(path)  # noqa: PTH116 - the path stays the text that the settings gave
     except OSError:
         return None
     return found.st_rdev, found.st_ino, found.st_mode, found.st_uid, found.st_gid

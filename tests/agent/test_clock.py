@@ -62,7 +62,7 @@ def test_wall_time_says_that_it_is_utc() -> None:
         (2024, False, False, "unset"),
     ],
 )
-def test_quality(year: int, synchronised: bool, set_earlier: bool, quality: str) -> None:  # noqa: FBT001 # a row of the rule
+def test_quality(year: int, synchronised: bool, set_earlier: bool, quality: str) -> None:  # noqa: FBT001 - a row of the rule
     assert judged(year, synchronised=synchronised, set_earlier=set_earlier) == quality
 
 

@@ -196,7 +196,7 @@ def test_a_panel_that_takes_nothing_any_more_counts_as_lost(bench: Bench) -> Non
 
 
 @pytest.mark.parametrize("session", [True, False])
-def test_goodbye_is_the_last_word(bench: Bench, session: bool) -> None:  # noqa: FBT001 # one parameter of a table
+def test_goodbye_is_the_last_word(bench: Bench, session: bool) -> None:  # noqa: FBT001 - one parameter of a table
     panel = bench.up()
     assert bench.link.goodbye(session=session)
     bench.link.renew(ALARM)
