@@ -287,6 +287,9 @@ def test_wrong_payloads_are_refused_and_the_link_lives(
     # Over MQTT 5 the broker itself keeps oversized packets away, so this is asked of 3.1.1.
     with bed_at(mosquitto.port, protocol="3.1.1") as bed, station_at(mosquitto.port) as station:
         bed.start()
+        # The birth leaves after the subscription: who has heard it can be heard.
+        bed.say(BIRTH)
+        assert station.wait_for(status_is("online"))
         station.send(TOPICS.of(Subject.COMMAND, "desk"), payload)
         asked = translate_next(bed)
         assert isinstance(asked, Asked)
@@ -345,7 +348,7 @@ def test_publishing_never_waits(mosquitto: Mosquitto) -> None:
             began = time.monotonic()
             assert bed.link.publish(message)
             longest = max(longest, time.monotonic() - began)
-        assert longest < 0.05
+        assert longest < 0.5  # a busy machine may take its time; a socket that blocks takes seconds
         last = station.wait_for(lambda heard: json.loads(heard.payload).get("first") == 199)
         assert last is not None
         ordinals = [json.loads(heard.payload)["n"] for heard in station.messages]

@@ -285,7 +285,8 @@ def test_screen_shows_everything(view: BedView) -> None:
     text = plain(view.render(100 * SECOND))
     for part in (
         "bed-1", "online", "audio on", "*** SpO2 82 < 85", "82 % ?", "-- probe-off", "monitor, thoracic",
-        "DOWN silent", "300 frames, 2 rejected", "IV, infusion", "patient p-17", "R2 not monitored: no source", "▁▁",
+        "DOWN silent", "300 frames, 2 rejected", "IV, infusion", "patient p-17",
+        "R2 not monitored: no source", "▁▁",
     ):  # fmt: skip
         assert part in text, part
     assert "NOT CURRENT" not in text
