@@ -12,4 +12,8 @@ ROOT = Path(__file__).resolve().parents[1]
 CAPTURES = Path(os.environ.get("VIGIL_CAPTURES") or ROOT.parent / "shared" / "captures")
 
 # A driver that has no simulator must be listed here.
-RECORDINGS: Mapping[str, tuple[str, ...]] = {}
+RECORDINGS: Mapping[str, tuple[str, ...]] = {
+    "nellcor": ("oximeters/nellcor_n560_realtime_2017-12-29.txt",),
+    "ivy-450c": ("nibp/ivy450c_ansar_b.bin",),
+    "alaris-gh": ("pumps/alaris_gh_serial_lines.txt",),
+}

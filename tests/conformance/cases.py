@@ -23,16 +23,10 @@ from cli.decode import decode
 from cli.recordings import device_bytes
 from drivers import DRIVERS
 from drivers.contract import Closed, Driver, LineEvent, Output, Received, Transmit
-from tests.recordings import CAPTURES, ROOT
+from tests.recordings import CAPTURES, RECORDINGS, ROOT
 
 MOST_HELD = 4096
 """No codec needs more than this many remembered items; a queue without bound passes it at once."""
-
-CAPTURE_FILES = {
-    "nellcor": "oximeters/nellcor_n560_realtime_2017-12-29.txt",
-    "ivy-450c": "nibp/ivy450c_ansar_b.bin",
-    "alaris-gh": "pumps/alaris_gh_serial_lines.txt",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +58,10 @@ HEALTHY = tuple(vector for vector in VECTORS if not vector.damaged)
 
 def capture(name: str) -> bytes | None:
     """What the device sent in the capture of a driver, or None where the captures are absent."""
-    path = CAPTURES / CAPTURE_FILES[name]
-    return device_bytes(path.read_bytes()) if path.is_file() else None
+    paths = [CAPTURES / file for file in RECORDINGS[name]]
+    if not all(path.is_file() for path in paths):
+        return None
+    return b"".join(device_bytes(path.read_bytes()) for path in paths)
 
 
 def described(driver: Driver, data: bytes) -> list[dict[str, Any]]:

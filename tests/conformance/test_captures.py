@@ -24,6 +24,7 @@ from bedside.facts import (
 from bedside.vitals import Vital
 from drivers import DRIVERS
 from tests.conformance.cases import capture, heard
+from tests.recordings import RECORDINGS
 
 
 def facts_of(name: str) -> list[Fact]:
@@ -100,7 +101,7 @@ def test_alaris_recording() -> None:
     assert {fact.value for fact in rates} <= {0}
 
 
-@pytest.mark.parametrize("name", ["nellcor", "ivy-450c", "alaris-gh"])
+@pytest.mark.parametrize("name", RECORDINGS)
 def test_no_capture_yields_a_zero_for_a_patient(name: str) -> None:
     facts = facts_of(name)
     patient = {Vital.SPO2, Vital.PR, Vital.HR, Vital.NIBP_SYS, Vital.NIBP_DIA, Vital.NIBP_MEAN}

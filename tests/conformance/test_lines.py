@@ -15,7 +15,6 @@ from drivers import DRIVERS
 from drivers.contract import Closed, Driver, Opened, Output, Received, Transmit
 from drivers.line import Line
 from tests.conformance.cases import (
-    CAPTURE_FILES,
     HEALTHY,
     MOST_HELD,
     VECTORS,
@@ -28,6 +27,7 @@ from tests.conformance.cases import (
     runs_of_subsequence,
     vitals,
 )
+from tests.recordings import RECORDINGS
 
 # Formats without a checksum: there a flipped bit can make one believable number out of another.
 UNCHECKED = ("nellcor", "ivy-450c", "nonin-df8")
@@ -52,11 +52,10 @@ class Stretch(NamedTuple):
 def stretches() -> Iterator[object]:
     for vector in VECTORS:
         yield pytest.param(Stretch(vector.driver, vector.data), id=vector.name)
-    for name in CAPTURE_FILES:
-        if name in DRIVERS:
-            data = capture(name)
-            absent = pytest.mark.skipif(data is None, reason="REAL BYTES NOT RUN: no captures here")
-            yield pytest.param(Stretch(DRIVERS[name], data or b""), id=f"{name}-capture", marks=absent)
+    for name in RECORDINGS:
+        data = capture(name)
+        absent = pytest.mark.skipif(data is None, reason="REAL BYTES NOT RUN: no captures here")
+        yield pytest.param(Stretch(DRIVERS[name], data or b""), id=f"{name}-capture", marks=absent)
 
 
 every_stretch = pytest.mark.parametrize("stretch", list(stretches()))
