@@ -102,9 +102,9 @@ def runs_of_subsequence(part: Sequence[Any], whole: Sequence[Any]) -> bool:
 
 def held(machine: object) -> int:
     """How many items a machine of ours remembers, in all the collections it holds."""
-    count, seen, todo = 0, set[int](), [machine]
-    while todo:
-        thing = todo.pop()
+    count, seen, waiting = 0, set[int](), [machine]
+    while waiting:
+        thing = waiting.pop()
         if id(thing) in seen:
             continue
         seen.add(id(thing))
@@ -113,13 +113,13 @@ def held(machine: object) -> int:
                 count += len(thing)
             case dict():
                 count += len(thing)
-                todo += [*thing.keys(), *thing.values()]
+                waiting += [*thing.keys(), *thing.values()]
             case list() | tuple() | set() | frozenset():
                 count += len(thing)
-                todo += thing
+                waiting += thing
             case _ if type(thing).__module__.startswith(("drivers", "collections")):
-                todo += [*getattr(thing, "__dict__", {}).values()]
-                todo += [*thing] if hasattr(thing, "__iter__") else []
+                waiting += [*getattr(thing, "__dict__", {}).values()]
+                waiting += [*thing] if hasattr(thing, "__iter__") else []
             case _:
                 pass
     return count
