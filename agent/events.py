@@ -86,7 +86,7 @@ class PanelUp:
 
 @dataclass(frozen=True, slots=True)
 class PanelDown:
-    """The panel's socket closed."""
+    """The panel is gone, or did not come in the time that is given to a start."""
 
 
 @dataclass(frozen=True, slots=True)

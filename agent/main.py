@@ -1,6 +1,8 @@
 """The wiring of one bed, in the order a reader wants it. No decision is made here."""
 
+import os
 import signal
+import threading
 import uuid
 from types import FrameType
 from typing import Final
@@ -30,6 +32,7 @@ def run(plan: BedPlan, rate: float = 1.0) -> int:
     """Watch this bed until SIGTERM or SIGINT. `rate` scales the one clock, for demonstrations."""
     clock = Clock(rate)
     logs.configure(clock)
+    log = structlog.get_logger()
     boot = uuid.uuid4().hex[:BOOT_DIGITS]
     inbox = Inbox(clock)
     core = Core(plan, DRIVERS, boot, clock.now())
@@ -48,10 +51,15 @@ def run(plan: BedPlan, rate: float = 1.0) -> int:
     def stop(_number: int, _frame: FrameType | None) -> None:
         loop.stop()
 
+    def stop_for(failure: threading.ExceptHookArgs) -> None:
+        # A thread that dies takes the process with it: ending is loud, going on by half is not.
+        log.critical("thread died", exc_info=failure.exc_value)
+        os._exit(1)
+
+    threading.excepthook = stop_for
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
 
-    log = structlog.get_logger()
     log.info("watching", site=plan.site, bed=plan.bed, boot=boot, version=VERSION, rate=rate)
     panel.start()
     for port in ports.values():

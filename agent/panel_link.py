@@ -27,7 +27,7 @@ from agent.inbox import Inbox
 from agent.panel.messages import Lines, Refused
 from agent.wake import Wake
 from bedside.instants import Instant, in_seconds
-from bedside.level import LEASE, Level, Press, to_message
+from bedside.level import FIRST_LEASE, LEASE, Level, Press, to_message
 from bedside.priorities import Priority
 
 RETRY_S: Final = 0.2
@@ -40,6 +40,9 @@ MISMATCH_S: Final = 3.0
 """A panel that shows other than it was asked for this long has a fault. A burst that began is played to its
 end, which takes up to a second and a half.
 """
+
+FIRST_WAIT_S: Final = in_seconds(FIRST_LEASE)
+"""At the start panel and agent wait this long for each other before either says that the other is missing."""
 
 SEND_BUFFER_BYTES: Final = 4096
 """Small, so that a panel that stopped reading is noticed after a few levels, not after a minute of them."""
@@ -67,7 +70,9 @@ class PanelLink:
         self._is_unsent = False
         self._ends_in_session: bool | None = None
         self._is_up = False
+        self._was_up = False
         self._is_loss_said = False
+        self._started_at = clock.now()
         self._refused = 0
         self._asked: Level | None = None
         self._shown: Shown | None = None
@@ -175,7 +180,7 @@ class PanelLink:
             self._shown = event
             return
         if isinstance(event, PanelUp):
-            self._is_up = True
+            self._is_up = self._was_up = True
             self._is_loss_said = False
         self._inbox.put(event)
 
@@ -195,7 +200,8 @@ class PanelLink:
 
     def _lose(self) -> None:
         self._is_up = False
-        if not self._is_loss_said:
+        waited_s = self._clock.real_wait(self._clock.now() - self._started_at)
+        if not self._is_loss_said and (self._was_up or waited_s >= FIRST_WAIT_S):
             self._is_loss_said = True
             self._inbox.put(PanelDown())
 

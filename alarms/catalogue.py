@@ -42,7 +42,6 @@ from alarms.verdicts import (
 )
 from bedside.facts import FlagName
 from bedside.instants import SECOND
-from bedside.level import FIRST_LEASE
 from bedside.priorities import Category, Kind, Priority
 from bedside.vitals import RespirationSource, Vital
 
@@ -91,8 +90,11 @@ class Dips:
 
 @dataclass(frozen=True, slots=True)
 class Resound:
-    """When an acknowledged condition sounds again although its priority did not rise."""
+    """When an acknowledged condition sounds again although its priority did not rise: one of these vitals is so
+    much higher than it was at the acknowledgement, or so much time has passed.
+    """
 
+    vitals: tuple[Vital, ...]
     rise: float
     after_s: float
 
@@ -282,7 +284,7 @@ _PHYSIOLOGICAL: Final = (
         needs=_NIBP,
         confirmed_by_repeat=True,
         repeat_after_s=120,
-        resound=Resound(rise=10, after_s=600),
+        resound=Resound((Vital.NIBP_SYS, Vital.NIBP_DIA), rise=10, after_s=600),
         watched_closely=True,
         reason="reversible, prompt; common under ketamine, so it must not repeat itself",
     ),
@@ -529,7 +531,7 @@ _TECHNICAL: Final = (
         Kind.TECHNICAL,
         Category.EQUIPMENT,
         MDC_EVT_EQUIP_MALF,
-        PanelFault(first_wait=FIRST_LEASE),
+        PanelFault(),
         (HIGH,),
         clear_after_s=0,
         latching=True,

@@ -93,7 +93,6 @@ class AlarmSystem:
             self.surroundings.broker_lost_at = self.surroundings.stations_lost_at = now
         self.patient = NO_PATIENT
         self.sounder = "not connected"
-        self.surroundings.panel_lost_at = now
         self.blind = {row.id: why for row in CATALOGUE.values() if (why := self._cannot_see(row))}
         self.conditions = {row.id: Condition(row) for row in CATALOGUE.values() if row.id not in self.blind}
         self._ended: deque[ConditionState] = deque(maxlen=ENDED_KEPT)
@@ -193,13 +192,13 @@ class AlarmSystem:
     def panel_connected(self, sounder: str, faults: tuple[str, ...], now: Instant) -> list[Outcome]:
         """The panel is there and has tested itself."""
         around = self.surroundings
-        around.panel_lost_at, around.panel_ever_seen = None, True
+        around.panel_lost = False
         around.panel_faults, self.sounder = faults, sounder
         return self._walk(now)
 
     def panel_lost(self, now: Instant) -> list[Outcome]:
         """The panel is gone: nobody at the bedside sees or hears an alarm."""
-        self.surroundings.panel_lost_at = now
+        self.surroundings.panel_lost = True
         self.surroundings.panel_drives_as_asked = True
         self.sounder = "not connected"
         return self._walk(now)

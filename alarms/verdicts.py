@@ -36,7 +36,7 @@ class Judgement:
     """A verdict and what it rests on.
 
     `until`: the instant at which it must be asked again even if nothing arrives. `since`: when an abnormality
-    began, if that was before it could be noticed. `sample`: ordinal of the spot measurement it rests on.
+    began, if that was before it could be noticed. `measured_at`: when the value it rests on was received.
     `grade`: 2 where the rule knows a worse form of the same condition.
     """
 
@@ -46,7 +46,7 @@ class Judgement:
     limit: float | None = None
     vital: Vital | None = None
     since: Instant | None = None
-    sample: int = 0
+    measured_at: Instant | None = None
     grade: int = 1
     detail: str = ""
 
@@ -60,8 +60,7 @@ class Surroundings:
     stations_online: frozenset[str] = frozenset()
     broker_lost_at: Instant | None = None
     stations_lost_at: Instant | None = None
-    panel_lost_at: Instant | None = None
-    panel_ever_seen: bool = False
+    panel_lost: bool = False
     panel_faults: tuple[str, ...] = ()
     panel_drives_as_asked: bool = True
     audio_paused: bool = False
@@ -154,7 +153,7 @@ def _compare(scene: Scene, now: Instant, limit: str, *, abnormal: _Test, normal:
     threshold = scene.limits[limit]
     vital, board = threshold.row.vital, scene.board
     match board.look(vital, now):
-        case Known(int() | float() as value, quality):
+        case Known(int() | float() as value, quality, measured_at):
             if abnormal(value):
                 verdict = Verdict.ABNORMAL
             elif normal(value) and quality is Quality.GOOD:
@@ -167,7 +166,7 @@ def _compare(scene: Scene, now: Instant, limit: str, *, abnormal: _Test, normal:
                 value=value,
                 limit=threshold.value,
                 vital=vital,
-                sample=board.measurements,
+                measured_at=measured_at,
             )
         case _:
             return Judgement(Verdict.UNKNOWN, limit=threshold.value, vital=vital)
@@ -214,8 +213,9 @@ class PulseLost:
     def judge(self, scene: Scene, now: Instant) -> Judgement:
         board = scene.board
         match board.look(Vital.PR, now):
-            case Known():
-                return Judgement(Verdict.NORMAL, until=board.changes_at(Vital.PR, now))
+            case Known(_, quality):
+                verdict = Verdict.NORMAL if quality is Quality.GOOD else Verdict.WITHIN
+                return Judgement(verdict, until=board.changes_at(Vital.PR, now))
             case Absent(reason) if reason in _PULSE_LOST and board.pulse_armed:
                 return Judgement(Verdict.ABNORMAL)
             case _:
@@ -307,7 +307,7 @@ class RespirationSilent:
         if source.respiration in (None, RespirationSource.PLETH):
             return NORMAL
         match board.look(Vital.RR, now):
-            case Absent(reason) if reason is not Reason.NEVER:
+            case Absent() if board.had(Vital.RR):
                 return Judgement(Verdict.ABNORMAL, vital=Vital.RR, detail="no breathing signal")
             case _:
                 return Judgement(Verdict.NORMAL, until=board.changes_at(Vital.RR, now))
@@ -404,17 +404,12 @@ class StationLost:
 class PanelFault:
     """The panel is not there, says it has a fault, or does not drive what it was asked to."""
 
-    first_wait: Instant
-
-    def judge(self, scene: Scene, now: Instant) -> Judgement:
+    def judge(self, scene: Scene, now: Instant) -> Judgement:  # noqa: ARG002 - the face of a rule
         around = scene.surroundings
+        if around.panel_lost:
+            return Judgement(Verdict.ABNORMAL, detail="panel not connected")
         if around.panel_faults:
             return Judgement(Verdict.ABNORMAL, detail=", ".join(around.panel_faults))
-        if around.panel_lost_at is not None:
-            missed_at = around.begun_at + (0 if around.panel_ever_seen else self.first_wait)
-            if now >= missed_at:
-                return Judgement(Verdict.ABNORMAL, detail="panel not connected")
-            return Judgement(Verdict.NORMAL, until=missed_at)
         if not around.panel_drives_as_asked:
             return Judgement(Verdict.ABNORMAL, detail="the panel does not drive what was asked")
         return NORMAL
