@@ -81,13 +81,13 @@ class Board:
             for vital in source.vitals:
                 self.primary.setdefault(vital, source.name)
         self.nibp_interval: Instant | None = None
-        self.measurements = 0
         self.cuff_inflated_at: Instant | None = None
         self.cuff_inflated = False
         self.pulse_armed = False
         self._pulse_since: Instant | None = None
         self._entries: dict[tuple[Vital, str], Known | Absent] = {}
         self._renewed: dict[tuple[Vital, str], Instant] = {}
+        self._had: set[tuple[Vital, str]] = set()
         self._links: dict[str, _Link] = {source.name: _Link() for source in sources}
 
     # What the devices say
@@ -103,7 +103,6 @@ class Board:
             case Reading() | Missing():
                 self._note(source, fact, now)
             case Measurement(parts):
-                self.measurements += 1
                 for part in parts:
                     self._note(source, part, now)
             case Flag(name, on, detail):
@@ -114,32 +113,31 @@ class Board:
             case LinkUp():
                 link.up, link.up_at = True, now
             case LinkDown():
+                # Flags stay: the device has not said that they ended, and says so when it is heard again.
                 link.up = False
-                link.flags.clear()
                 self.cuff_inflated = self.cuff_inflated and source != self.primary.get(Vital.NIBP_STATE)
             case _:
                 pass
 
     def _note(self, source: str, fact: Reading | Missing, now: Instant) -> None:
         key = (fact.vital, source)
+        if fact.vital is Vital.PR and source == self.primary.get(Vital.PR):
+            self._follow_pulse(fact, now)
         if isinstance(fact, Reading):
             self._entries[key] = Known(fact.value, fact.quality, now)
             self._renewed[key] = now
+            self._had.add(key)
+            if fact.vital is Vital.NIBP_STATE and source == self.primary.get(Vital.NIBP_STATE):
+                self._follow_cuff(fact.value, now)
         else:
             self._entries[key] = Absent(fact.reason)
             if fact.reason is not Reason.NOT_MEASURABLE:
                 self._renewed[key] = now
-        if source != self.primary.get(fact.vital):
-            return
-        if fact.vital is Vital.PR:
-            self._follow_pulse(fact, now)
-        elif fact.vital is Vital.NIBP_STATE and isinstance(fact, Reading):
-            self._follow_cuff(fact.value, now)
 
     def _follow_pulse(self, fact: Reading | Missing, now: Instant) -> None:
-        """Arming of the lost-pulse alarm: five seconds of pulse since the probe was last applied."""
+        """Arming of the lost-pulse alarm: five seconds of unbroken pulse since the probe was last applied."""
         if isinstance(fact, Reading):
-            if self._pulse_since is None:
+            if self._pulse_since is None or isinstance(self.look(Vital.PR, now), Absent):
                 self._pulse_since = now
             self.pulse_armed = self.pulse_armed or now - self._pulse_since >= ARMED_AFTER
         else:
@@ -222,6 +220,10 @@ class Board:
                 return state
             case _:
                 return None
+
+    def had(self, vital: Vital) -> bool:
+        """Whether the primary source of this vital has ever given a value."""
+        return (vital, self.primary[vital]) in self._had
 
     def link_up(self, vital: Vital) -> bool:
         """Whether the primary source of this vital is heard."""

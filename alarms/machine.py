@@ -20,7 +20,8 @@ Everything here is decided at an exact instant: `deadline` names the next one, `
 """
 
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
@@ -30,9 +31,12 @@ from alarms.verdicts import Judgement, Scene, Verdict
 from bedside.effects import Acknowledgement, Change, Presence
 from bedside.instants import SECOND, Instant, earliest, seconds
 from bedside.priorities import Priority
+from bedside.vitals import Vital
 
-BLIND_LIMIT: Final = 5 * SECOND
-"""A pending condition keeps its place in the queue for this long without evidence."""
+BLIND_LIMIT: Final = 5 * SECOND + 1
+"""A pending condition keeps its place in the queue for up to five seconds without evidence: the sixth second's
+first nanosecond drops it, so that five reports missed at one a second do not.
+"""
 
 
 class Stage(Enum):
@@ -109,7 +113,7 @@ class Episode:
     priority: Priority | None
     signal: Signal
     acknowledged: Acknowledgement | None = None
-    acknowledged_value: float | None = None
+    acknowledged_values: Mapping[Vital, float] = field(default_factory=dict)
     ended_at: Instant | None = None
 
     @property
@@ -131,7 +135,8 @@ class Condition:
         self._abnormal_since: Instant = 0
         self._frozen_at: Instant = 0
         self._normal_since: Instant = 0
-        self._first_sample = 0
+        self._first_measured_at: Instant | None = None
+        self._watched: Mapping[Vital, float] = {}
         self._due: Instant | None = None
         self._dips: deque[Instant] = deque(maxlen=row.dips.count if row.dips else 1)
 
@@ -152,6 +157,7 @@ class Condition:
         Called after every event and at every deadline.
         """
         self.judgement = judgement = self.row.rule.judge(scene, now)
+        self._watched = self._watch(scene, now)
         changes = self._take(judgement, scene, number, now)
         changes += self._due_now(scene, number, now)
         self._due = self._next_due(scene, now)
@@ -163,7 +169,7 @@ class Condition:
         if episode is None or episode.priority is None or (episode.signal, News.ACKNOWLEDGED) not in SIGNAL:
             return []
         episode.acknowledged = Acknowledgement(by, now, episode.priority)
-        episode.acknowledged_value = self.judgement.value
+        episode.acknowledged_values = self._watched
         return self._signal(News.ACKNOWLEDGED, now)
 
     # The condition machine
@@ -189,12 +195,12 @@ class Condition:
                 pass
         if self.stage is Stage.PENDING and self._confirmed(judgement):
             return self._raise(scene, number, now)
-        return self._resound(judgement, now) if self.present else []
+        return self._resound(now) if self.present else []
 
     def _begin(self, judgement: Judgement, now: Instant) -> None:
         self.stage = Stage.PENDING
         self._abnormal_since = now if judgement.since is None else judgement.since
-        self._first_sample = judgement.sample
+        self._first_measured_at = judgement.measured_at
 
     def _dipped(self, now: Instant) -> bool:
         """Whether this excursion is one too many within the row's time."""
@@ -209,7 +215,7 @@ class Condition:
         return (
             self.row.confirmed_by_repeat
             and judgement.verdict is Verdict.ABNORMAL
-            and judgement.sample != self._first_sample
+            and judgement.measured_at != self._first_measured_at
         )
 
     def _due_now(self, scene: Scene, number: int, now: Instant) -> list[Change]:
@@ -258,7 +264,6 @@ class Condition:
 
     def _raise(self, scene: Scene, number: int, now: Instant) -> list[Change]:
         self.stage = Stage.PRESENT
-        self._dips.clear()
         if self.episode is None or self.episode.signal is not Signal.LATCHED:
             self.episode = Episode(number, since=now, raised_at=now, priority=None, signal=Signal.OFF)
         self.episode.raised_at = now
@@ -315,7 +320,7 @@ class Condition:
             return []
         episode.signal, change = SIGNAL[episode.signal, news]
         if episode.signal is Signal.SOUNDING:
-            episode.acknowledged = episode.acknowledged_value = None
+            episode.acknowledged = None
         if episode.signal is Signal.OFF:
             episode.ended_at = now
         return [change]
@@ -339,16 +344,21 @@ class Condition:
             return None
         return episode.acknowledged.at + seconds(rule.after_s)
 
-    def _resound(self, judgement: Judgement, now: Instant) -> list[Change]:
+    def _watch(self, scene: Scene, now: Instant) -> Mapping[Vital, float]:
+        """What is known now of the vitals whose rise makes an acknowledged condition sound again."""
+        vitals = self.row.resound.vitals if self.row.resound else ()
+        return {v: value for v in vitals if (value := scene.board.number(v, now)) is not None}
+
+    def _resound(self, now: Instant) -> list[Change]:
         """An acknowledged condition that has grown worse, or has lasted, sounds again."""
         episode, rule, again_at = self.episode, self.row.resound, self._resound_at
         if rule is None or episode is None or again_at is None:
             return []
-        seen, value = episode.acknowledged_value, judgement.value
-        worse = seen is not None and value is not None and value >= seen + rule.rise
+        seen = episode.acknowledged_values
+        worse = any(value >= seen[v] + rule.rise for v, value in self._watched.items() if v in seen)
         if not worse and now < again_at:
             return []
-        episode.signal, episode.acknowledged, episode.acknowledged_value = Signal.SOUNDING, None, None
+        episode.signal, episode.acknowledged = Signal.SOUNDING, None
         return [Change.RESOUNDED]
 
 
