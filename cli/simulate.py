@@ -1,7 +1,7 @@
 """`vigil simulate DEVICE=PATH …`: simulated devices on pseudo-terminals, all attached to one simulated body.
 
-    vigil simulate nonin=/tmp/oximeter suntech=/tmp/nibp alaris-gh=/tmp/pump --scenario occlusion --speed 10
-    vigil simulate nonin:df7=/tmp/oximeter --fault oximeter:noise=0.01 --seed 7
+    vigil simulate nonin=oximeter suntech=nibp alaris-gh=pump --scenario occlusion --speed 10
+    vigil simulate nonin:df7=oximeter --fault oximeter:noise=0.01 --seed 7
 
 Runs until stopped, and removes the links. What a reading host must never send is refused and reported on
 stderr.

@@ -9,7 +9,6 @@ The devices need no help from `tick`: everything they feel is a function of the 
 
 from bisect import bisect_right
 from collections.abc import Mapping
-from types import MappingProxyType
 
 from bedside.instants import Instant
 from simulators import SIMULATORS
@@ -31,7 +30,7 @@ class Bed:
         scenario: Scenario,
         seed: int = 0,
         start: Instant = 0,
-        options: Mapping[str, str] = MappingProxyType({}),
+        options: Mapping[str, str] | None = None,
     ) -> None:
         self.scenario = scenario
         self._seed = seed
@@ -41,6 +40,7 @@ class Bed:
         self._scenes = [Scene(), *(step.scene for step in scenario.steps)]
         self._pump = SyringePump(scenario, start)
         self.patient = Patient(scenario, seed, start, self._pump.deliveries())
+        options = options or {}
         for name, option in options.items():
             if option not in SIMULATORS[name].options:
                 raise ValueError(f"{name}:{option}: expected one of {', '.join(SIMULATORS[name].options)}")
