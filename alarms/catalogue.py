@@ -90,8 +90,8 @@ class Dips:
 
 @dataclass(frozen=True, slots=True)
 class Resound:
-    """When an acknowledged condition sounds again although its priority did not rise: one of these vitals is so
-    much higher than it was at the acknowledgement, or so much time has passed.
+    """When an acknowledged condition sounds again although its priority did not rise: one of these vitals is
+    so much higher than it was at the acknowledgement, or so much time has passed.
     """
 
     vitals: tuple[Vital, ...]

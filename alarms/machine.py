@@ -34,8 +34,8 @@ from bedside.priorities import Priority
 from bedside.vitals import Vital
 
 BLIND_LIMIT: Final = 5 * SECOND + 1
-"""A pending condition keeps its place in the queue for up to five seconds without evidence: the sixth second's
-first nanosecond drops it, so that five reports missed at one a second do not.
+"""A pending condition keeps its place in the queue for up to five seconds without evidence, so that five reports
+missed at one a second do not drop it: only the nanosecond after them does.
 """
 
 

@@ -1,10 +1,11 @@
 """When the next cuff measurement is due, and when one is overdue (clinical basis, 7.4).
 
-    PRE       two readings, 2 min apart DOSING    every 10 min (or the site's interval), every 5 min once
-    hypertension was seen, and at its end OBSERVE   every 15 min for the first hour, then every 30 min; every
-    5 min while a pressure alarm is present
+    PRE       two readings, 2 min apart
+    DOSING    every 10 min (or the site's interval), every 5 min once hypertension was seen, and at its end
+    OBSERVE   every 15 min for the first hour, then every 30 min; every 5 min while a pressure alarm is there
 
 A failed measurement is repeated once after a minute; failing again, it is tried at most every five minutes.
+A failure does not make the next reading any less overdue.
 
 A repeat that an alarm asks for comes before the plan. Nothing starts within a minute of the last start or
 end, and after a restart a minute is waited first: a crash loop must not keep a cuff inflated.
@@ -12,7 +13,7 @@ end, and after a restart a minute is waited first: a crash loop must not keep a 
 
 from typing import Final
 
-from alarms.session import EARLY_OBSERVATION, Phase, Session
+from alarms.session import Phase, Session
 from bedside.instants import MINUTE, Instant, earliest
 
 PRE_READINGS: Final = 2
@@ -75,17 +76,19 @@ class NibpSchedule:
         """Hypertension was seen: dosing goes on with the short interval."""
         self._close_watch = True
 
+    def resting(self, now: Instant) -> bool:
+        """Whether the cuff may not be inflated yet."""
+        return now < self._rest_until
+
     def interval(self, session: Session, now: Instant, *, pressure_alarm: bool) -> Instant:
         """The gap that the plan wants between readings now."""
         if session.phase is Phase.PRE:
-            planned = PRE_GAP
-        elif session.phase is Phase.DOSING:
-            planned = CLOSE_WATCH if self._close_watch else self._dosing_interval
-        elif pressure_alarm:
-            planned = CLOSE_WATCH
-        else:
-            planned = OBSERVE_EARLY if now < session.since + EARLY_OBSERVATION else OBSERVE_LATE
-        return max(planned, CLOSE_WATCH) if self.failures > 1 else planned
+            return PRE_GAP
+        if session.phase is Phase.DOSING:
+            return CLOSE_WATCH if self._close_watch else self._dosing_interval
+        if pressure_alarm:
+            return CLOSE_WATCH
+        return OBSERVE_LATE if session.calmer_at(now) is None else OBSERVE_EARLY
 
     def due_at(self, session: Session, now: Instant, *, pressure_alarm: bool) -> Instant | None:
         """When the next measurement should start; an instant in the past means now."""
@@ -106,7 +109,8 @@ class NibpSchedule:
             return self._begun_at
         if session.phase is Phase.OBSERVE and self._ended_at < session.since:
             return session.since
-        return self._ended_at + self.interval(session, now, pressure_alarm=pressure_alarm)
+        interval = self.interval(session, now, pressure_alarm=pressure_alarm)
+        return self._ended_at + (max(interval, CLOSE_WATCH) if self.failures > 1 else interval)
 
     def _complete_for(self, session: Session) -> bool:
         return session.phase is Phase.PRE and self._readings >= PRE_READINGS

@@ -71,9 +71,12 @@ class Session:
 
     def at_risk(self, now: Instant) -> bool:
         """During dosing and the first hour after it, when blood pressure is the main sign to watch."""
-        return self.phase is Phase.DOSING or (
-            self.phase is Phase.OBSERVE and now < self.since + EARLY_OBSERVATION
-        )
+        return self.phase is Phase.DOSING or self.calmer_at(now) is not None
+
+    def calmer_at(self, now: Instant) -> Instant | None:
+        """When the first hour of observation will be over; None when it is, or has not begun."""
+        over_at = self.since + EARLY_OBSERVATION
+        return over_at if self.phase is Phase.OBSERVE and now < over_at else None
 
     def _enter(self, phase: Phase, now: Instant) -> None:
         self.phase, self.since, self._stopped_at = phase, now, None

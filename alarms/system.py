@@ -100,7 +100,7 @@ class AlarmSystem:
         self._deadline: Instant | None = None
         self._episodes = 0
         self._paused_until: Instant | None = None
-        self._heard_at_press: Priority | None = None
+        self._highest_at_press: Priority | None = None
         self._walk(now)
 
     def _cannot_see(self, row: Row) -> str:
@@ -154,14 +154,14 @@ class AlarmSystem:
                 outcomes += self._acknowledge_one(action, by, now)
             case PauseAudio():
                 self._paused_until = now + AUDIO_PAUSE
-                self._heard_at_press = self._loudest()
+                self._highest_at_press = self._highest()
                 self.surroundings.audio_paused = True
             case ResumeAudio():
                 self._end_pause()
             case SetPatient():
                 self._set_patient(action, now)
             case MeasureNibp():
-                outcomes += self._measure_on_demand()
+                outcomes += self._measure_on_demand(now)
         return outcomes + self._walk(now)
 
     def station_seen(self, station: str, *, online: bool, now: Instant) -> list[Outcome]:
@@ -184,9 +184,11 @@ class AlarmSystem:
             if up:
                 around.broker_lost_at = None
             else:
-                around.broker_lost_at = around.broker_lost_at or now
                 around.stations_online = frozenset()
-                around.stations_lost_at = around.stations_lost_at or now
+                if around.broker_lost_at is None:
+                    around.broker_lost_at = now
+                if around.stations_lost_at is None:
+                    around.stations_lost_at = now
         return self._walk(now)
 
     def panel_connected(self, sounder: str, faults: tuple[str, ...], now: Instant) -> list[Outcome]:
@@ -329,13 +331,10 @@ class AlarmSystem:
 
     def _walk(self, now: Instant) -> list[Outcome]:
         """Move every condition as far as it goes at this instant, then see whether the cuff is due."""
-        scene = self._scene(now)
-        outcomes: list[Outcome] = []
-        for condition in self.conditions.values():
-            before = condition.stage
-            changes = condition.walk(scene, self._episodes + 1, now)
-            outcomes += [self._transition(condition, change, now) for change in changes]
-            self._ask_for_repeat(condition, before, now)
+        outcomes = self._walk_conditions(now)
+        if self._interval(now) != self.board.nibp_interval:
+            # A pressure alarm changes the interval by which readings are old or overdue: judge those anew.
+            outcomes += self._walk_conditions(now)
         self._due = self.schedule.due_at(self.session, now, pressure_alarm=self._pressure_alarm)
         if (due := self._measure_at) is not None and due <= now:
             self.schedule.on_started(now)
@@ -344,22 +343,35 @@ class AlarmSystem:
         self._deadline = earliest(
             self._paused_until,
             self.session.deadline,
+            self.session.calmer_at(now),
             self._measure_at,
             *(condition.deadline for condition in self.conditions.values()),
         )
         return outcomes
 
+    def _walk_conditions(self, now: Instant) -> list[Outcome]:
+        scene = self._scene(now)
+        outcomes: list[Outcome] = []
+        for condition in self.conditions.values():
+            before = condition.stage
+            changes = condition.walk(scene, self._episodes + 1, now)
+            outcomes += [self._transition(condition, change, now) for change in changes]
+            self._ask_for_repeat(condition, before, now)
+        return outcomes
+
+    def _interval(self, now: Instant) -> Instant:
+        return self.schedule.interval(self.session, now, pressure_alarm=self._pressure_alarm)
+
     def _scene(self, now: Instant) -> Scene:
-        pressure_alarm = self._pressure_alarm
-        interval = self.schedule.interval(self.session, now, pressure_alarm=pressure_alarm)
-        self.board.nibp_interval = interval
+        self.board.nibp_interval = interval = self._interval(now)
+        expected_by = self.schedule.expected_by(self.session, now, pressure_alarm=self._pressure_alarm)
         return Scene(
             board=self.board,
             limits=self.settings.limits,
             session=self.session,
             surroundings=self.surroundings,
             nibp_failures=self.schedule.failures,
-            nibp_expected_by=self.schedule.expected_by(self.session, now, pressure_alarm=pressure_alarm),
+            nibp_expected_by=expected_by,
             nibp_interval=interval,
             cuff_blanks_pulse=self.settings.cuff_on_probe_limb,
         )
@@ -368,6 +380,8 @@ class AlarmSystem:
         episode = condition.episode
         if change is Change.RAISED and episode is not None:
             self._episodes += 1
+            if condition.row.watched_closely:
+                self.schedule.watch_closely()
         state = self._state(condition, now)
         if state.presence is Presence.ENDED:
             self._ended.append(state)
@@ -380,8 +394,6 @@ class AlarmSystem:
         row = condition.row
         if row.repeat_after_s is not None and before is Stage.ABSENT and condition.stage is not Stage.ABSENT:
             self.schedule.repeat(now + seconds(row.repeat_after_s))
-            if row.watched_closely:
-                self.schedule.watch_closely()
 
     # Acknowledging and pausing
 
@@ -403,26 +415,24 @@ class AlarmSystem:
             return [Declined(Refusal.LOWER_PRIORITY, f"the condition's priority is now {word}")]
         return self._acknowledge(condition, by, now)
 
-    def _loudest(self) -> Priority | None:
+    def _highest(self) -> Priority | None:
         return max(
             (
                 condition.episode.priority
                 for condition in self._open()
-                if condition.episode is not None
-                and condition.episode.priority is not None
-                and condition.episode.signal in (Signal.SOUNDING, Signal.LATCHED)
+                if condition.episode is not None and condition.episode.priority is not None
             ),
             default=None,
         )
 
     def _maybe_end_pause(self, priority: Priority | None) -> None:
-        """A pause ends with any new HIGH, and with anything above what sounded at the press."""
-        above = self._heard_at_press is None or (priority is not None and priority > self._heard_at_press)
+        """A pause ends with any new HIGH, and with anything above what was there at the press."""
+        above = self._highest_at_press is None or (priority is not None and priority > self._highest_at_press)
         if priority is not None and (priority is Priority.HIGH or above):
             self._end_pause()
 
     def _end_pause(self) -> None:
-        self._paused_until = self._heard_at_press = None
+        self._paused_until = self._highest_at_press = None
         self.surroundings.audio_paused = False
 
     # Patient and cuff
@@ -435,11 +445,14 @@ class AlarmSystem:
             self.schedule.new_patient(now)
             self.board.forget_patient()
 
-    def _measure_on_demand(self) -> list[Outcome]:
+    def _measure_on_demand(self, now: Instant) -> list[Outcome]:
         if not self.board.offers(Vital.NIBP_SYS):
             return [Declined(Refusal.NOT_POSSIBLE, "no device of this bed measures blood pressure")]
         if not self.board.link_up(Vital.NIBP_SYS):
             return [Declined(Refusal.NOT_POSSIBLE, "the blood-pressure monitor is not heard")]
         if self.board.cuff_inflated:
             return [Declined(Refusal.NOT_POSSIBLE, "a measurement is under way")]
+        if self.schedule.resting(now):
+            return [Declined(Refusal.NOT_POSSIBLE, "the cuff rests for a minute after each start and end")]
+        self.schedule.on_started(now)
         return [MeasureNow()]
