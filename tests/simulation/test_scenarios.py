@@ -1,6 +1,7 @@
-"""Every story, whole agent against whole bedside in virtual time: which alarms come by when, and which never."""
+"""Every story, the whole agent against the whole bedside in virtual time: what is raised when, and what never."""
 
 from functools import cache
+from itertools import pairwise
 
 import pytest
 
@@ -85,8 +86,8 @@ def test_the_pump_alone_moves_the_session() -> None:
 
 
 def test_a_normal_session_measures_pressure_as_planned() -> None:
-    """Two readings 2 min apart, then every 10 min in dosing, at its end, then every 15 min (clinical basis, 7.4)."""
-    _, world, told = played("normal")
+    """Two readings 2 min apart, every 10 min in dosing, one at its end, then every 15 min (clinical, 7.4)."""
+    _, _, told = played("normal")
     begun = [at for at, entry in told.vital(Vital.NIBP_STATE) if isinstance(entry, VitalKnown)]
     assert begun
     ages = [
@@ -95,7 +96,7 @@ def test_a_normal_session_measures_pressure_as_planned() -> None:
         if isinstance(entry, VitalKnown)
     ]
     readings = sorted({round(at, 1) for at in ages})
-    gaps = [later - earlier for earlier, later in zip(readings, readings[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(readings)]
     cycle = 45.0
     assert readings[0] <= 60 + cycle
     assert gaps[0] == pytest.approx(120, abs=cycle)
