@@ -1,0 +1,200 @@
+"""Random stories: whatever happens, a loss ends nothing, lowers nothing and keeps nothing from escalating.
+
+The devices speak only when something changes, and their values stay current for long: so a story is short to play.
+What must have been seen for an alarm to end is followed here by hand, from the clinical tables.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bedside.commands import PauseAudio
+from bedside.effects import Change, Presence, Transition
+from bedside.facts import DownReason, FlagName, LinkDown, Reason, Value
+from bedside.priorities import Priority
+from bedside.vitals import NibpState, PumpState
+from tests.alarms.bedsides import ALL, Bedside
+from tests.alarms.test_rows import CLEAR_S, PRESSURES, SIGNS
+
+LONG_S = 10**6
+PATIENT_SOURCES = tuple(replace(source, stale_after=LONG_S * 10**9) for source in ALL)
+LOSSES = (Reason.PROBE_OFF, Reason.SEARCHING, Reason.UNSURE, Reason.LOW_PERFUSION, Reason.SENSOR_FAULT)
+
+Step: TypeAlias = tuple[float, str, object]
+_VALUES = {"spo2": (97, 92, 91, 90, 89, 84), "pr": (75, 49, 39, 115, 121, 151), "rr": (14, 10, 8, 5, 11)}
+_READINGS = ((120, 75, 90), (170, 90, 110), (185, 105, 130), (164, 94, 110), (85, 60, 70), (75, 40, 50))
+
+
+def _steps() -> st.SearchStrategy[list[Step]]:
+    def change(name: str) -> st.SearchStrategy[tuple[str, object]]:
+        value: st.SearchStrategy[Value | Reason] = st.sampled_from((*_VALUES[name], *LOSSES))
+        return st.tuples(st.sampled_from(("set", "set", "doubt")), st.tuples(st.just(name), value))
+
+    action = st.one_of(
+        *(change(name) for name in _VALUES),
+        st.tuples(st.just("cut"), st.sampled_from(("oximeter", "monitor", "nibp", "pump"))),
+        st.tuples(st.just("plug"), st.sampled_from(("oximeter", "monitor", "nibp", "pump"))),
+        st.tuples(st.just("measure"), st.sampled_from(_READINGS)),
+        st.tuples(st.sampled_from(("fail", "acknowledge", "pause")), st.none()),
+        st.tuples(st.just("pump"), st.sampled_from(PumpState)),
+        st.tuples(st.just("cuff"), st.sampled_from(NibpState)),
+        st.tuples(st.just("flag"), st.tuples(st.sampled_from(("pump", "oximeter")), st.booleans())),
+    )
+    wait = st.sampled_from((0.001, 0.5, 1, 2, 4.999, 5, 5.001, 9, 10, 15, 30, 60, 61, 180, 601))
+    return st.lists(st.tuples(wait, action).map(lambda pair: (pair[0], *pair[1])), max_size=40)
+
+
+@dataclass(slots=True)
+class Story:
+    """A bed, and what somebody who watches it with the tables in hand knows of it."""
+
+    bedside: Bedside = field(default_factory=lambda: Bedside(*PATIENT_SOURCES).hush())
+    clear_since: dict[str, float | None] = field(
+        default_factory=lambda: {sign.id: 0.0 for sign in SIGNS} | {"P5": 0.0}
+    )
+    measured: tuple[float, tuple[float, float, float]] = (-1, (120, 75, 90))
+    acknowledged_s: float = -1
+    seen: int = 0
+    priorities: dict[str, int] = field(default_factory=dict)
+
+    def play(self, steps: list[Step]) -> "Story":
+        for wait_s, verb, what in steps:
+            self.bedside.wait(wait_s)
+            self.check()
+            self._do(verb, what)
+            self.check()
+            self._watch()
+        return self
+
+    def _do(self, verb: str, what: object) -> None:
+        bedside = self.bedside
+        match verb, what:
+            case ("set", (str() as name, value)):
+                bedside.set(**{name: value})
+            case ("doubt", (str() as name, value)):
+                bedside.doubt(**{name: value})
+            case ("cut", str() as name):
+                self.lose(name)
+            case ("plug", str() as name):
+                bedside.plug(name).hush()
+            case ("measure", (sys, dia, mean)):
+                self.measured = (bedside.s, (sys, dia, mean))
+                bedside.measure(sys, dia, mean)
+            case ("fail", _):
+                bedside.fail_measure()
+            case ("acknowledge", _):
+                self.acknowledged_s = bedside.s
+                bedside.acknowledge()
+            case ("pause", _):
+                bedside.ask(PauseAudio())
+            case ("pump", PumpState() as state):
+                bedside.set(pump_state=state)
+            case ("cuff", NibpState() as state):
+                bedside.set(nibp_state=state)
+            case ("flag", (str() as name, bool() as on)):
+                flag = FlagName.OCCLUSION if name == "pump" else FlagName.ARTEFACT
+                bedside.flag(name, flag, on=on)
+            case _:
+                raise AssertionError(verb)
+        for talker in bedside.talkers.values():
+            if talker.up and verb in ("set", "doubt", "pump", "cuff"):
+                bedside._say(talker)
+
+    def lose(self, name: str) -> None:
+        self.bedside.talkers[name].up = False
+        self.bedside.tell(name, LinkDown(DownReason.SILENT))
+
+    def _watch(self) -> None:
+        """Since when each continuous sign has been good without a break."""
+        bedside = self.bedside
+        for sign in SIGNS:
+            known = bedside.system.board.number(next(v for v in bedside.vital_of if v == sign.name), bedside.now)
+            good = known is not None and (known >= sign.clear if sign.clear > sign.bad else known <= sign.clear)
+            self._since(sign.id, sign.name, good=good)
+        self._since("P5", "pr", good=bedside.system.board.number(*self._pr()) is not None)
+
+    def _pr(self) -> tuple[object, int]:
+        return next(v for v in self.bedside.vital_of if v == "pr"), self.bedside.now
+
+    def _since(self, id_: str, name: str, *, good: bool) -> None:
+        talker = next(t for v, t in self.bedside.vital_of.items() if v == name)
+        told = next(fact for v, fact in talker.knows.items() if v == name)
+        vouched = good and talker.up and getattr(told, "quality", "") == "good"
+        if not vouched:
+            self.clear_since[id_] = None
+        elif self.clear_since[id_] is None:
+            self.clear_since[id_] = self.bedside.s
+
+    def check(self) -> None:
+        new = self.bedside.outcomes[self.seen :]
+        self.seen = len(self.bedside.outcomes)
+        for s, outcome in new:
+            if isinstance(outcome, Transition):
+                self._check(s, outcome)
+        for state in self.bedside.states().values():
+            self._never_lowered(state.episode, state.priority)
+
+    def _check(self, s: float, transition: Transition) -> None:
+        state = transition.state
+        self._never_lowered(state.episode, state.priority)
+        if transition.change not in (Change.ENDED, Change.LATCHED) or s == self.acknowledged_s:
+            return
+        if state.id in self.clear_since:
+            since = self.clear_since[state.id]
+            assert since is not None, f"{state.id} ended unseen"
+            assert s - since >= CLEAR_S - 1e-6, f"{state.id} ended too soon"
+        for row in PRESSURES:
+            if row.id == state.id:
+                at, (sys, dia, mean) = self.measured
+                assert at == s, f"{state.id} ended without a reading"
+                high = row.id in ("B1", "B2")
+                if high:
+                    assert sys <= row.clear[0]
+                    assert dia <= row.clear[1]
+                else:
+                    assert sys >= row.clear[0]
+                    assert mean >= row.clear[2]
+
+    def _never_lowered(self, episode: str, priority: Priority | None) -> None:
+        now = priority or 0
+        assert now >= self.priorities.get(episode, 0)
+        self.priorities[episode] = now
+
+
+def _play(steps: list[Step]) -> None:
+    story = Story().play(steps)
+    bedside = story.bedside
+    before = {
+        id_: state
+        for id_, state in bedside.states().items()
+        if state.kind == "physiological" or id_ in ("I1", "T4", "T8")
+    }
+    for name in bedside.talkers:
+        story.lose(name)
+    bedside.wait(700)
+    story.check()
+    after = bedside.states()
+    for id_, state in before.items():
+        assert id_ in after
+        assert after[id_].episode == state.episode
+        if state.presence is Presence.PRESENT:
+            assert after[id_].presence is Presence.PRESENT
+    if "S1" in before:
+        assert after["S1"].priority is Priority.HIGH, "a loss must not keep it from escalating"
+    assert not {"T5", "T6"} <= set(after)
+
+
+@settings(max_examples=300)
+@given(_steps())
+def test_a_loss_ends_nothing(steps: list[Step]) -> None:
+    _play(steps)
+
+
+@pytest.mark.long
+@settings(max_examples=10_000)
+@given(_steps())
+def test_a_loss_ends_nothing_long(steps: list[Step]) -> None:
+    _play(steps)
