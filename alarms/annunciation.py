@@ -58,7 +58,7 @@ def annunciate(
     status: tuple[str, ...],
     now: Instant,
 ) -> Level:
-    """The level that these conditions ask for. Ended ones stay in the text, below everything that is not over."""
+    """The level that these conditions ask for. Ended ones stay in the text, below all that is not over."""
     ranked = sorted(
         (pair for pair in conditions if pair[0].priority is not None),
         key=lambda pair: (-_urgency(pair[0]), -pair[0].since),
@@ -96,13 +96,12 @@ def _audio_lines(sound: Sound, now: Instant) -> list[ScreenLine]:
 
 def _line(state: ConditionState) -> ScreenLine:
     ended = state.presence is Presence.ENDED
-    marks = "" if ended or state.priority is None else f"{state.priority.marks} "
     notes = [f"{state.presence.value}"] if state.presence is not Presence.PRESENT else []
     if state.acknowledged is not None:
         notes.append(f"acknowledged by {state.acknowledged.by}")
     suffix = f" [{', '.join(notes)}]" if notes else ""
     return ScreenLine(
-        f"{marks}{state.id} {state.text}{suffix}",
+        f"{state.id} {state.text}{suffix}",
         priority=None if ended else state.priority,
         acknowledged=state.acknowledged is not None,
     )
