@@ -82,12 +82,13 @@ class BedView:
         read = read_report(topic, payload)
         if read is None:
             return False
-        self._take(read[1], now)
-        if not retained and not isinstance(read[1], Will):
-            self.heard = now
+        self.take(read[1], now, retained=retained)
         return True
 
-    def _take(self, payload: BedPayload, now: Instant) -> None:
+    def take(self, payload: BedPayload, now: Instant, *, retained: bool = False) -> None:
+        """As `feed`, with a message that has been read."""
+        if not retained and not isinstance(payload, Will):
+            self.heard = now
         match payload:
             case Birth() | Stopped() | Will():
                 self.status = payload
@@ -112,7 +113,7 @@ class BedView:
     def render(self, now: Instant) -> RenderableType:
         """The bed as a panel: alarms, vitals, pleth, lines."""
         lost = self.lost(now)
-        parts: list[RenderableType] = [self._state(now), *self._alarms()]
+        parts: list[RenderableType] = [self.state_line(now), *self._alarms()]
         if self.vitals is not None:
             parts.append(self._vitals(self.vitals, now, lost=lost))
         if self.pleth and not lost:
@@ -127,7 +128,8 @@ class BedView:
         )
         return Panel(Group(*parts), title=Text(self.bed, "bold"), title_align="left", border_style=border)
 
-    def _state(self, now: Instant) -> Text:
+    def state_line(self, now: Instant) -> Text:
+        """Whether the bed is there, and its sound."""
         text = Text()
         match self.status:
             case Birth() as birth:

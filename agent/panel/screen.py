@@ -20,7 +20,7 @@ _COLOURS: Final[Mapping[Priority, str]] = {
 }
 _AUDIO_COLOUR: Final = "\x1b[1;37;44m"
 _PLAIN: Final = "\x1b[0m"
-_CLEAR: Final = "\x1b[?25l\x1b[2J\x1b[H"
+CLEAR: Final = "\x1b[?25l\x1b[2J\x1b[H"
 
 _ROWS: Final = 24
 """The smallest console there is; the most urgent rows come first, so what does not fit is the least of it."""
@@ -44,7 +44,7 @@ def rows(level: Level, faults: Sequence[str] = ()) -> list[Row]:
 
 def ansi(drawn: Sequence[Row]) -> str:
     """A whole screen, drawn anew."""
-    return _CLEAR + "\r\n".join(
+    return CLEAR + "\r\n".join(
         f"{row.colour}{row.text}{_PLAIN}" if row.colour else row.text for row in drawn
     )
 
