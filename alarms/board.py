@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from alarms.schedule import BLANK_FACTOR, OUTDATED_FACTOR
+from alarms.schedule import BLANK_FACTOR, OUTDATED_FACTOR, PRE_GAP
 from bedside.facts import (
     Fact,
     Flag,
@@ -65,7 +65,7 @@ class _Link:
     """What is known of one source's line."""
 
     up: bool = False
-    up_at: Instant | None = None
+    up_at: Instant = 0
     heard_at: Instant | None = None
     flags: dict[FlagName, str] = field(default_factory=dict)
 
@@ -80,7 +80,7 @@ class Board:
         for source in sources:
             for vital in source.vitals:
                 self.primary.setdefault(vital, source.name)
-        self.nibp_interval: Instant | None = None
+        self.nibp_interval: Instant = PRE_GAP
         self.cuff_inflated_at: Instant | None = None
         self.cuff_inflated = False
         self.pulse_armed = False
@@ -88,7 +88,7 @@ class Board:
         self._entries: dict[tuple[Vital, str], Known | Absent] = {}
         self._renewed: dict[tuple[Vital, str], Instant] = {}
         self._had: set[tuple[Vital, str]] = set()
-        self._links: dict[str, _Link] = {source.name: _Link() for source in sources}
+        self._links: dict[str, _Link] = {source.name: _Link(up_at=now) for source in sources}
 
     # What the devices say
 
@@ -182,7 +182,7 @@ class Board:
     def _look_at_spot(self, entry: Known | Absent | None, now: Instant) -> Known | Absent:
         if entry is None:
             return Absent(Reason.NEVER)
-        if isinstance(entry, Absent) or self.nibp_interval is None:
+        if isinstance(entry, Absent):
             return entry
         age = now - entry.at
         if age >= BLANK_FACTOR * self.nibp_interval:
@@ -199,8 +199,6 @@ class Board:
             return None
         if vital not in SPOT:
             ages = [self.sources[source].stale_after] if self._links[source].up else []
-        elif self.nibp_interval is None:
-            ages = []
         else:
             ages = [round(factor * self.nibp_interval) for factor in (OUTDATED_FACTOR, BLANK_FACTOR)]
         return min((entry.at + age for age in ages if entry.at + age > now), default=None)
@@ -239,7 +237,7 @@ class Board:
     def renewed_at(self, vital: Vital) -> Instant:
         """When a value or a reason for having none last came, or else when the line last came up."""
         source = self.primary[vital]
-        return max(self._renewed_at(vital, source), self._links[source].up_at or self.begun_at)
+        return max(self._renewed_at(vital, source), self._links[source].up_at)
 
     def _renewed_at(self, vital: Vital, source: str) -> Instant:
         return self._renewed.get((vital, source), self.begun_at)

@@ -34,8 +34,8 @@ from bedside.priorities import Priority
 from bedside.vitals import Vital
 
 BLIND_LIMIT: Final = 5 * SECOND + 1
-"""A pending condition keeps its place in the queue for up to five seconds without evidence, so that five reports
-missed at one a second do not drop it: only the nanosecond after them does.
+"""A pending condition keeps its place in the queue for up to five seconds without evidence, so that five
+reports missed at one a second do not drop it: only the nanosecond after them does.
 """
 
 
@@ -114,7 +114,6 @@ class Episode:
     signal: Signal
     acknowledged: Acknowledgement | None = None
     acknowledged_values: Mapping[Vital, float] = field(default_factory=dict)
-    ended_at: Instant | None = None
 
     @property
     def presence(self) -> Presence:
@@ -130,7 +129,7 @@ class Condition:
     def __init__(self, row: Row) -> None:
         self.row = row
         self.stage = Stage.ABSENT
-        self.episode: Episode | None = None
+        self.episode = Episode(number=0, since=0, raised_at=0, priority=None, signal=Signal.OFF)
         self.judgement = Judgement(Verdict.UNKNOWN)
         self._abnormal_since: Instant = 0
         self._frozen_at: Instant = 0
@@ -166,11 +165,11 @@ class Condition:
     def acknowledge(self, by: str, now: Instant) -> list[Change]:
         """Somebody has seen the episode at its present priority."""
         episode = self.episode
-        if episode is None or episode.priority is None or (episode.signal, News.ACKNOWLEDGED) not in SIGNAL:
+        if episode.priority is None or (episode.signal, News.ACKNOWLEDGED) not in SIGNAL:
             return []
         episode.acknowledged = Acknowledgement(by, now, episode.priority)
         episode.acknowledged_values = self._watched
-        return self._signal(News.ACKNOWLEDGED, now)
+        return self._signal(News.ACKNOWLEDGED)
 
     # The condition machine
 
@@ -229,7 +228,7 @@ class Condition:
             changes += self._escalate(scene, now)
         if self.stage is Stage.CLEARING and self._clear_at <= now:
             self.stage = Stage.ABSENT
-            changes += self._end_signal(now)
+            changes += self._end_signal()
         return changes
 
     def _next_due(self, scene: Scene, now: Instant) -> Instant | None:
@@ -242,7 +241,7 @@ class Condition:
                 return earliest(self._escalation_due(scene, now), self._resound_at)
             case Stage.CLEARING:
                 return earliest(self._escalation_due(scene, now), self._clear_at)
-            case Stage.ABSENT:
+            case _:
                 return None
 
     def _raise_at(self, scene: Scene) -> Instant:
@@ -264,19 +263,17 @@ class Condition:
 
     def _raise(self, scene: Scene, number: int, now: Instant) -> list[Change]:
         self.stage = Stage.PRESENT
-        if self.episode is None or self.episode.signal is not Signal.LATCHED:
+        if self.episode.signal is not Signal.LATCHED:
             self.episode = Episode(number, since=now, raised_at=now, priority=None, signal=Signal.OFF)
         self.episode.raised_at = now
         self.episode.priority = self._priority(scene, now)
-        return self._signal(News.RAISED, now)
+        return self._signal(News.RAISED)
 
     # Priority
 
     def _priority(self, scene: Scene, now: Instant) -> Priority | None:
         """The highest priority that any step gives now; never lower than the episode already had."""
         episode = self.episode
-        if episode is None:
-            return None
         found = [
             step.priority
             for step in self.row.steps
@@ -290,16 +287,14 @@ class Condition:
 
     def _escalate(self, scene: Scene, now: Instant) -> list[Change]:
         episode = self.episode
-        if episode is None or (priority := self._priority(scene, now)) == episode.priority:
+        if (priority := self._priority(scene, now)) == episode.priority:
             return []
         episode.priority = priority
-        return self._signal(News.RISEN, now)
+        return self._signal(News.RISEN)
 
     def _escalation_due(self, scene: Scene, now: Instant) -> Instant | None:
         """When a later step of this row would raise the priority, if all else stays as it is."""
         episode = self.episode
-        if episode is None:
-            return None
         return min(
             (
                 at
@@ -314,33 +309,25 @@ class Condition:
 
     # The signal machine
 
-    def _signal(self, news: News, now: Instant) -> list[Change]:
+    def _signal(self, news: News) -> list[Change]:
         episode = self.episode
-        if episode is None:
-            return []
         episode.signal, change = SIGNAL[episode.signal, news]
         if episode.signal is Signal.SOUNDING:
             episode.acknowledged = None
-        if episode.signal is Signal.OFF:
-            episode.ended_at = now
         return [change]
 
-    def _end_signal(self, now: Instant) -> list[Change]:
+    def _end_signal(self) -> list[Change]:
         """The hazard is over: latched if the row says so and nobody has acknowledged it."""
-        episode = self.episode
-        if episode is None:
-            return []
-        if episode.signal is Signal.SOUNDING:
+        if self.episode.signal is Signal.SOUNDING:
             latched = self.row.latching
-            episode.signal = Signal.LATCHED if latched else Signal.OFF
-            episode.ended_at = None if latched else now
+            self.episode.signal = Signal.LATCHED if latched else Signal.OFF
             return [Change.LATCHED if latched else Change.ENDED]
-        return self._signal(News.ENDED, now)
+        return self._signal(News.ENDED)
 
     @property
     def _resound_at(self) -> Instant | None:
         episode, rule = self.episode, self.row.resound
-        if rule is None or episode is None or episode.acknowledged is None:
+        if rule is None or episode.acknowledged is None:
             return None
         return episode.acknowledged.at + seconds(rule.after_s)
 
@@ -352,7 +339,7 @@ class Condition:
     def _resound(self, now: Instant) -> list[Change]:
         """An acknowledged condition that has grown worse, or has lasted, sounds again."""
         episode, rule, again_at = self.episode, self.row.resound, self._resound_at
-        if rule is None or episode is None or again_at is None:
+        if rule is None or again_at is None:
             return []
         seen = episode.acknowledged_values
         worse = any(value >= seen[v] + rule.rise for v, value in self._watched.items() if v in seen)
@@ -368,5 +355,5 @@ def _applies(during: During, scene: Scene, now: Instant) -> bool:
             return True
         case During.DOSING:
             return scene.session.phase is Phase.DOSING
-        case During.AT_RISK:
+        case _:
             return scene.session.at_risk(now)

@@ -8,7 +8,7 @@ later event: then the story does not depend on how punctual they were.
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, assert_never
 
 from alarms.annunciation import INFUSION_RUNNING, PUMP_NOT_HEARD, Sound, annunciate, describe, highest
 from alarms.board import Board, Source
@@ -88,7 +88,7 @@ class AlarmSystem:
         self.board = Board(settings.sources, now)
         self.session = Session(now)
         self.schedule = NibpSchedule(now, dosing_interval=settings.dosing_interval)
-        self.surroundings = Surroundings(begun_at=now, stations_named=settings.stations)
+        self.surroundings = Surroundings(stations_named=settings.stations)
         if settings.stations:
             self.surroundings.broker_lost_at = self.surroundings.stations_lost_at = now
         self.patient = NO_PATIENT
@@ -162,6 +162,8 @@ class AlarmSystem:
                 self._set_patient(action, now)
             case MeasureNibp():
                 outcomes += self._measure_on_demand(now)
+            case _ as never:
+                assert_never(never)
         return outcomes + self._walk(now)
 
     def station_seen(self, station: str, *, online: bool, now: Instant) -> list[Outcome]:
@@ -257,16 +259,11 @@ class AlarmSystem:
 
     def _open(self) -> list[Condition]:
         return [
-            condition
-            for condition in self.conditions.values()
-            if condition.episode is not None and condition.episode.signal is not Signal.OFF
+            condition for condition in self.conditions.values() if condition.episode.signal is not Signal.OFF
         ]
 
     def _state(self, condition: Condition, now: Instant) -> ConditionState:
         row, episode, judgement = condition.row, condition.episode, condition.judgement
-        if episode is None:
-            msg = f"{row.id} has no episode to describe"
-            raise AssertionError(msg)
         return ConditionState(
             id=row.id,
             mdc=row.mdc,
@@ -377,8 +374,7 @@ class AlarmSystem:
         )
 
     def _transition(self, condition: Condition, change: Change, now: Instant) -> Transition:
-        episode = condition.episode
-        if change is Change.RAISED and episode is not None:
+        if change is Change.RAISED:
             self._episodes += 1
             if condition.row.watched_closely:
                 self.schedule.watch_closely()
@@ -420,7 +416,7 @@ class AlarmSystem:
             (
                 condition.episode.priority
                 for condition in self._open()
-                if condition.episode is not None and condition.episode.priority is not None
+                if condition.episode.priority is not None
             ),
             default=None,
         )

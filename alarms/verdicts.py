@@ -55,7 +55,6 @@ class Judgement:
 class Surroundings:
     """What the alarm system knows of its own limbs: stations, panel, sound."""
 
-    begun_at: Instant
     stations_named: tuple[str, ...] = ()
     stations_online: frozenset[str] = frozenset()
     broker_lost_at: Instant | None = None
@@ -76,7 +75,7 @@ class Scene:
     surroundings: Surroundings
     nibp_failures: int
     nibp_expected_by: Instant | None
-    nibp_interval: Instant | None
+    nibp_interval: Instant
     cuff_blanks_pulse: bool
 
 
@@ -376,8 +375,6 @@ class NibpOld:
 
     def judge(self, scene: Scene, now: Instant) -> Judgement:
         look, interval = scene.board.look(Vital.NIBP_SYS, now), scene.nibp_interval
-        if interval is None:
-            return NORMAL
         match look:
             case Known(_, _, at):
                 old_at = at + round(OUTDATED_FACTOR * interval)
@@ -404,7 +401,7 @@ class StationLost:
 class PanelFault:
     """The panel is not there, says it has a fault, or does not drive what it was asked to."""
 
-    def judge(self, scene: Scene, now: Instant) -> Judgement:  # noqa: ARG002 - the face of a rule
+    def judge(self, scene: Scene, now: Instant) -> Judgement:
         around = scene.surroundings
         if around.panel_lost:
             return Judgement(Verdict.ABNORMAL, detail="panel not connected")

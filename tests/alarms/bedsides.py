@@ -1,7 +1,7 @@
-"""A bedside without wires: the alarm system in virtual time, fed with facts as healthy devices would say them.
+"""A bedside without wires: the alarm system in virtual time, fed with facts as devices would say them.
 
-Every device says all that it knows once a second. A story changes what it knows, at any instant, and plays on; the
-alarm system is ticked at each of its deadlines, and always before whatever happens at the same instant.
+Every device says all that it knows every five seconds. A story changes what it knows, at any instant, and
+plays on; the alarm system is ticked at each of its deadlines, before whatever happens at the same instant.
 """
 
 from collections.abc import Iterable
@@ -34,8 +34,8 @@ from bedside.level import Level
 from bedside.priorities import Priority
 from bedside.vitals import NIBP_RESULT, NibpState, PumpState, RespirationSource, Vital
 
-PERIOD: Final = 1 * SECOND
-SILENCE: Final = 3 * SECOND
+PERIOD: Final = 5 * SECOND
+SILENCE: Final = 6 * SECOND
 """A silent line counts as lost after this long, and a value that is not renewed as stale."""
 
 BEGINNING: Final = 1_000 * SECOND

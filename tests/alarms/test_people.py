@@ -2,6 +2,7 @@
 
 import pytest
 
+from alarms.annunciation import Sound, annunciate
 from bedside.commands import (
     Acknowledge,
     AcknowledgeSounding,
@@ -15,7 +16,7 @@ from bedside.facts import Reason
 from bedside.level import Level
 from bedside.priorities import Audio, Category, Priority
 from bedside.vitals import NibpState, PumpState, Vital
-from tests.alarms.bedsides import CUFF, OXIMETER, PUMP, Bedside, refusals
+from tests.alarms.bedsides import BEGINNING, CUFF, OXIMETER, PUMP, Bedside, refusals
 
 LOW, MEDIUM, HIGH = Priority.LOW, Priority.MEDIUM, Priority.HIGH
 MS = 0.001
@@ -280,6 +281,12 @@ class TestLevel:
         assert lines[1] == "phase pre"
 
 
+def test_audio_off_is_shown() -> None:
+    level = annunciate([], Sound(Audio.OFF), [], (), BEGINNING)
+    assert _signals(level) == (None, None, Audio.OFF)
+    assert [line.text for line in level.lines] == ["AUDIO OFF"]
+
+
 class TestPatient:
     def test_new_patient(self, bedside: Bedside) -> None:
         bedside.measure(120, 80).ask(SetPatient("p-17", 70.5, 44))
@@ -338,7 +345,7 @@ class TestMeasureNow:
         assert self._measured(bedside) == (["not-possible"], [])
 
     def test_not_heard(self) -> None:
-        bedside = Bedside().to(100).cut("nibp").to(104)
+        bedside = Bedside().to(100).cut("nibp").to(107)
         assert self._measured(bedside) == (["not-possible"], [])
 
     def test_no_cuff(self) -> None:

@@ -1,9 +1,10 @@
 """Random stories: whatever happens, a loss ends nothing, lowers nothing and keeps nothing from escalating.
 
-The devices speak only when something changes, and their values stay current for long: so a story is short to play.
-What must have been seen for an alarm to end is followed here by hand, from the clinical tables.
+The devices speak only when something changes, and their values stay current for long: a story is short to
+play. What must have been seen for an alarm to end is followed here by hand, from the clinical tables.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -15,7 +16,7 @@ from bedside.commands import PauseAudio
 from bedside.effects import Change, Presence, Transition
 from bedside.facts import DownReason, FlagName, LinkDown, Reason, Value
 from bedside.priorities import Priority
-from bedside.vitals import NibpState, PumpState
+from bedside.vitals import NibpState, PumpState, Vital
 from tests.alarms.bedsides import ALL, Bedside
 from tests.alarms.test_rows import CLEAR_S, PRESSURES, SIGNS
 
@@ -23,28 +24,43 @@ LONG_S = 10**6
 PATIENT_SOURCES = tuple(replace(source, stale_after=LONG_S * 10**9) for source in ALL)
 LOSSES = (Reason.PROBE_OFF, Reason.SEARCHING, Reason.UNSURE, Reason.LOW_PERFUSION, Reason.SENSOR_FAULT)
 
-Step: TypeAlias = tuple[float, str, object]
+Act: TypeAlias = Callable[["Story"], object]
+Step: TypeAlias = tuple[float, Act]
 _VALUES = {"spo2": (97, 92, 91, 90, 89, 84), "pr": (75, 49, 39, 115, 121, 151), "rr": (14, 10, 8, 5, 11)}
 _READINGS = ((120, 75, 90), (170, 90, 110), (185, 105, 130), (164, 94, 110), (85, 60, 70), (75, 40, 50))
 
 
-def _steps() -> st.SearchStrategy[list[Step]]:
-    def change(name: str) -> st.SearchStrategy[tuple[str, object]]:
-        value: st.SearchStrategy[Value | Reason] = st.sampled_from((*_VALUES[name], *LOSSES))
-        return st.tuples(st.sampled_from(("set", "set", "doubt")), st.tuples(st.just(name), value))
+def _change(name: str, value: Value | Reason, *, doubted: bool) -> Act:
+    return lambda story: story.change(doubted=doubted, **{name: value})
 
-    action = st.one_of(
+
+def _steps() -> st.SearchStrategy[list[Step]]:
+    def change(name: str) -> st.SearchStrategy[Act]:
+        values: tuple[Value | Reason, ...] = (*_VALUES[name], *LOSSES)
+        doubted = st.sampled_from((False, False, True))
+        return st.builds(
+            lambda value, doubt: _change(name, value, doubted=doubt), st.sampled_from(values), doubted
+        )
+
+    names = st.sampled_from(("oximeter", "monitor", "nibp", "pump"))
+    act: st.SearchStrategy[Act] = st.one_of(
         *(change(name) for name in _VALUES),
-        st.tuples(st.just("cut"), st.sampled_from(("oximeter", "monitor", "nibp", "pump"))),
-        st.tuples(st.just("plug"), st.sampled_from(("oximeter", "monitor", "nibp", "pump"))),
-        st.tuples(st.just("measure"), st.sampled_from(_READINGS)),
-        st.tuples(st.sampled_from(("fail", "acknowledge", "pause")), st.none()),
-        st.tuples(st.just("pump"), st.sampled_from(PumpState)),
-        st.tuples(st.just("cuff"), st.sampled_from(NibpState)),
-        st.tuples(st.just("flag"), st.tuples(st.sampled_from(("pump", "oximeter")), st.booleans())),
+        names.map(lambda name: lambda story: story.lose(name)),
+        names.map(lambda name: lambda story: story.bedside.plug(name).hush()),
+        st.sampled_from(_READINGS).map(lambda reading: lambda story: story.measure(*reading)),
+        st.just(lambda story: story.bedside.fail_measure()),
+        st.just(lambda story: story.acknowledge()),
+        st.just(lambda story: story.bedside.ask(PauseAudio())),
+        st.sampled_from(PumpState).map(lambda state: _change("pump_state", state, doubted=False)),
+        st.sampled_from(NibpState).map(lambda state: _change("nibp_state", state, doubted=False)),
+        st.builds(
+            lambda flag, on: lambda story: story.bedside.flag(*flag, on=on),
+            st.sampled_from((("pump", FlagName.OCCLUSION), ("oximeter", FlagName.ARTEFACT))),
+            st.booleans(),
+        ),
     )
     wait = st.sampled_from((0.001, 0.5, 1, 2, 4.999, 5, 5.001, 9, 10, 15, 30, 60, 61, 180, 601))
-    return st.lists(st.tuples(wait, action).map(lambda pair: (pair[0], *pair[1])), max_size=40)
+    return st.lists(st.tuples(wait, act), max_size=40)
 
 
 @dataclass(slots=True)
@@ -53,7 +69,7 @@ class Story:
 
     bedside: Bedside = field(default_factory=lambda: Bedside(*PATIENT_SOURCES).hush())
     clear_since: dict[str, float | None] = field(
-        default_factory=lambda: {sign.id: 0.0 for sign in SIGNS} | {"P5": 0.0}
+        default_factory=lambda: dict.fromkeys((*(sign.id for sign in SIGNS), "P5"), 0.0)
     )
     measured: tuple[float, tuple[float, float, float]] = (-1, (120, 75, 90))
     acknowledged_s: float = -1
@@ -61,47 +77,32 @@ class Story:
     priorities: dict[str, int] = field(default_factory=dict)
 
     def play(self, steps: list[Step]) -> "Story":
-        for wait_s, verb, what in steps:
+        for wait_s, act in steps:
             self.bedside.wait(wait_s)
             self.check()
-            self._do(verb, what)
+            act(self)
             self.check()
             self._watch()
         return self
 
-    def _do(self, verb: str, what: object) -> None:
+    def change(self, *, doubted: bool, **values: Value | Reason) -> None:
         bedside = self.bedside
-        match verb, what:
-            case ("set", (str() as name, value)):
-                bedside.set(**{name: value})
-            case ("doubt", (str() as name, value)):
-                bedside.doubt(**{name: value})
-            case ("cut", str() as name):
-                self.lose(name)
-            case ("plug", str() as name):
-                bedside.plug(name).hush()
-            case ("measure", (sys, dia, mean)):
-                self.measured = (bedside.s, (sys, dia, mean))
-                bedside.measure(sys, dia, mean)
-            case ("fail", _):
-                bedside.fail_measure()
-            case ("acknowledge", _):
-                self.acknowledged_s = bedside.s
-                bedside.acknowledge()
-            case ("pause", _):
-                bedside.ask(PauseAudio())
-            case ("pump", PumpState() as state):
-                bedside.set(pump_state=state)
-            case ("cuff", NibpState() as state):
-                bedside.set(nibp_state=state)
-            case ("flag", (str() as name, bool() as on)):
-                flag = FlagName.OCCLUSION if name == "pump" else FlagName.ARTEFACT
-                bedside.flag(name, flag, on=on)
-            case _:
-                raise AssertionError(verb)
-        for talker in bedside.talkers.values():
-            if talker.up and verb in ("set", "doubt", "pump", "cuff"):
+        if doubted:
+            bedside.doubt(**values)
+        else:
+            bedside.set(**values)
+        for name in values:
+            talker = bedside.vital_of[Vital(name)]
+            if talker.up:
                 bedside._say(talker)
+
+    def measure(self, sys: float, dia: float, mean: float) -> None:
+        self.measured = (self.bedside.s, (sys, dia, mean))
+        self.bedside.measure(sys, dia, mean)
+
+    def acknowledge(self) -> None:
+        self.acknowledged_s = self.bedside.s
+        self.bedside.acknowledge()
 
     def lose(self, name: str) -> None:
         self.bedside.talkers[name].up = False
@@ -109,20 +110,17 @@ class Story:
 
     def _watch(self) -> None:
         """Since when each continuous sign has been good without a break."""
-        bedside = self.bedside
+        board, now = self.bedside.system.board, self.bedside.now
         for sign in SIGNS:
-            known = bedside.system.board.number(next(v for v in bedside.vital_of if v == sign.name), bedside.now)
-            good = known is not None and (known >= sign.clear if sign.clear > sign.bad else known <= sign.clear)
-            self._since(sign.id, sign.name, good=good)
-        self._since("P5", "pr", good=bedside.system.board.number(*self._pr()) is not None)
+            known = board.number(Vital(sign.name), now)
+            low = sign.clear > sign.bad
+            good = known is not None and (known >= sign.clear if low else known <= sign.clear)
+            self._since(sign.id, Vital(sign.name), good=good)
+        self._since("P5", Vital.PR, good=board.number(Vital.PR, now) is not None)
 
-    def _pr(self) -> tuple[object, int]:
-        return next(v for v in self.bedside.vital_of if v == "pr"), self.bedside.now
-
-    def _since(self, id_: str, name: str, *, good: bool) -> None:
-        talker = next(t for v, t in self.bedside.vital_of.items() if v == name)
-        told = next(fact for v, fact in talker.knows.items() if v == name)
-        vouched = good and talker.up and getattr(told, "quality", "") == "good"
+    def _since(self, id_: str, vital: Vital, *, good: bool) -> None:
+        talker = self.bedside.vital_of[vital]
+        vouched = good and talker.up and getattr(talker.knows[vital], "quality", "") == "good"
         if not vouched:
             self.clear_since[id_] = None
         elif self.clear_since[id_] is None:

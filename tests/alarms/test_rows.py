@@ -1,4 +1,4 @@
-"""Every row of the alarm tables (clinical basis, 7.1 to 7.3): raised at its exact instant, and not a moment before.
+"""Every row of the alarm tables (clinical basis, 7.1 to 7.3): raised at its exact instant, not before.
 
 The numbers here are copied from the clinical tables, never from the catalogue.
 """
@@ -25,7 +25,7 @@ Act = Callable[[Bedside], object]
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """A continuous sign: `bad` is one step past the limit, `limit` just not; `kept` and `clear` lie around the end."""
+    """A continuous sign: `bad` is one step past the limit; `kept` and `clear` lie around the end."""
 
     id: str
     name: str
@@ -341,7 +341,7 @@ def _prepare(bedside: Bedside, event: Event) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Pressure:
-    """A pressure row: readings (systolic, diastolic, mean) that just are, just are not, do not end it, and end it."""
+    """A pressure row: readings (systolic, diastolic, mean) that just are, are not, do not end, and end it."""
 
     id: str
     bad: tuple[tuple[float, float, float], ...]

@@ -1,4 +1,4 @@
-"""When the agent starts the cuff (clinical basis, 7.4), and the phases of a session as the pump tells them."""
+"""When the agent starts the cuff (clinical basis, 7.4), and the session's phases as the pump tells them."""
 
 import pytest
 

@@ -1,12 +1,12 @@
-"""Stories that a table cannot tell: escalation, dips, arming, the cuff, links, and what a loss must never do."""
+"""Stories that a table cannot tell: escalation, dips, arming, the cuff, links, what a loss must not do."""
 
 import pytest
 
+from alarms.board import Source
 from bedside.effects import Change, Presence
 from bedside.facts import FlagName, Frame, LinkUp, Measurement, Reading, Reason
 from bedside.priorities import Priority
 from bedside.vitals import NIBP_RESULT, NibpState, PumpState, RespirationSource, Vital
-from alarms.board import Source
 from tests.alarms.bedsides import (
     ALL,
     CUFF,
@@ -442,11 +442,11 @@ class TestUnwatchedInfusion:
 
     def test_stale_counts(self, bedside: Bedside) -> None:
         bedside.dose().to(20).freeze("oximeter").to(100)
-        assert bedside.at("I8") == [20 + 3 + 30]
+        assert bedside.at("I8") == [20 + 6 + 30]
 
     def test_lost_link_counts(self, bedside: Bedside) -> None:
         bedside.dose().to(20).cut("oximeter").to(100)
-        assert bedside.at("I8") == [20 + 3 + 30]
+        assert bedside.at("I8") == [20 + 6 + 30]
 
     @pytest.mark.parametrize("state", [PumpState.STOPPED, PumpState.PAUSED, PumpState.KVO, PumpState.ALARM])
     def test_a_pump_that_does_not_deliver(self, bedside: Bedside, state: PumpState) -> None:
@@ -562,7 +562,7 @@ class TestRespiratoryDepression:
 
     def test_a_source_gone_silent(self, bedside: Bedside) -> None:
         bedside.set(spo2=91).cut("monitor").to(100)
-        assert bedside.at("C1") == [10 + 3 + 15]
+        assert bedside.at("C1") == [10 + 6 + 15]
 
     def test_a_rate_no_longer_measured(self, bedside: Bedside) -> None:
         bedside.set(spo2=91, rr=Reason.UNSURE).to(100)
@@ -607,6 +607,13 @@ class TestInfusion:
 
     def test_nothing_left(self, bedside: Bedside) -> None:
         bedside.dose().to(20).set(volume_remaining=0.0).set(pump_state=PumpState.STOPPED).to(100)
+        assert bedside.changes("I7") == []
+
+    def test_nothing_left_said_after_the_stop(self, bedside: Bedside) -> None:
+        bedside.dose().to(21).set(pump_state=PumpState.STOPPED).to(23)
+        bedside.tell("pump", Frame("volume"), Reading(Vital.VOLUME_REMAINING, 0))
+        bedside.talkers["pump"].knows[Vital.VOLUME_REMAINING] = Reading(Vital.VOLUME_REMAINING, 0)
+        bedside.to(100)
         assert bedside.changes("I7") == []
 
     def test_volume_unknown(self, bedside: Bedside) -> None:

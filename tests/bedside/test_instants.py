@@ -16,7 +16,7 @@ from bedside.instants import (
 def test_durations() -> None:
     assert seconds(1.5) == 1_500_000_000
     assert milliseconds(2.5) == 2_500_000
-    assert MINUTE == seconds(60)
+    assert seconds(60) == MINUTE
 
 
 def test_to_the_nearest_nanosecond() -> None:

@@ -86,5 +86,5 @@ def test_a_part_is_wrong(key: str, value: Any, error: type[Exception]) -> None:
 
 def test_times() -> None:
     """The lease of the panel, as the contract gives it (design, section 2)."""
-    assert (LEASE, RENEWAL) == (milliseconds(2500), milliseconds(500))
-    assert (FIRST_LEASE, CLEAN_STOP, AUDIO_PAUSE) == (seconds(20), seconds(30), seconds(120))
+    assert (milliseconds(2500), milliseconds(500)) == (LEASE, RENEWAL)
+    assert (seconds(20), seconds(30), seconds(120)) == (FIRST_LEASE, CLEAN_STOP, AUDIO_PAUSE)

@@ -1,6 +1,6 @@
 """The closed list of vitals: every one described once, with the codes of the standards.
 
-Names: the MQTT contract. MDC and LOINC codes: the tables copied below, from the alarm-standards text, 12.1 and 12.2.
+Names: the MQTT contract. Codes: the tables below, copied from the alarm-standards text, 12.1 and 12.2.
 """
 
 import pytest
@@ -86,7 +86,7 @@ def test_delivering() -> None:
 
 def test_pump_words() -> None:
     assert [state.value for state in PumpState] == (
-        "infusing stopped paused bolus kvo complete alarm unknown".split()
+        ["infusing", "stopped", "paused", "bolus", "kvo", "complete", "alarm", "unknown"]
     )
 
 
