@@ -368,7 +368,7 @@ class TestPressureOverdue:
 
     def test_pressure_alarm_in_observation_without_another_event(self) -> None:
         bedside = Bedside(CUFF, PUMP).to(10).dose().to(20).finish().to(100).hush().to(300)
-        bedside.measure(190, 100)
+        bedside.measure(170, 90)
         self._told(bedside, 300 + (5 + 2) * 60, MEDIUM)
 
     def test_becomes_medium_when_dosing_begins(self) -> None:
