@@ -96,6 +96,7 @@ class Core:
         self._pleth_samples = 0
         self._bytes_reported = dict.fromkeys(self._lines, (0, now))
         self._level: Level | None = None
+        self._seen = 0, 0
         self._essence: object = None
         self._setup: SetupReport | None = None
         self._vitals_at = now
@@ -269,8 +270,15 @@ class Core:
     # What goes out
 
     def _show(self, now: Instant) -> list[Effect]:
-        """The panel's level, the alarm state and the setup, where they changed; the bedside first."""
+        """The panel's level, the alarm state and the setup, where they changed; the bedside first.
+
+        Nothing of them changes without a walk of the alarm system, but the seconds left of an audio pause.
+        """
         effects: list[Effect] = []
+        seen = self.alarms.walks, now // SECOND if self.alarms.surroundings.audio_paused else 0
+        if seen == self._seen:
+            return effects
+        self._seen = seen
         level = self.alarms.level(self._status_lines(), now)
         if level != self._level:
             self._level = level
@@ -307,11 +315,9 @@ class Core:
         limits = self.alarms.settings.limits
         low, high = limits["s1_spo2_low"], limits["b1_sys_high"]
         fast, slow = limits["p1_pulse_high"], limits["p3_pulse_low"]
-        return (
-            f"phase {self.alarms.session.phase.value}",
-            f"limits: SpO2 {low.value:g} %, pulse {slow.value:g} to {fast.value:g}, "
-            f"systolic {high.value:g} mmHg",
-        )
+        pulse = f"pulse {slow.value:g} to {fast.value:g}"
+        limits_line = f"limits: SpO2 {low.value:g} %, {pulse}, systolic {high.value:g} mmHg"
+        return f"phase {self.alarms.session.phase.value}", limits_line
 
     def _vitals(self, now: Instant) -> VitalsReport:
         board = self.alarms.board

@@ -87,11 +87,10 @@ def _urgency(state: ConditionState) -> int:
 
 
 def _audio_lines(sound: Sound, now: Instant) -> list[ScreenLine]:
-    if sound.audio is Audio.ON:
-        return []
+    """How long a pause still lasts; the panel says itself that the sound is paused."""
     if sound.until is None:
-        return [ScreenLine("AUDIO OFF")]
-    return [ScreenLine(f"AUDIO PAUSED {max(0, round(in_seconds(sound.until - now)))} s")]
+        return []
+    return [ScreenLine(f"sound returns in {max(0, round(in_seconds(sound.until - now)))} s")]
 
 
 def _line(state: ConditionState) -> ScreenLine:

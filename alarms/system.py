@@ -96,6 +96,7 @@ class AlarmSystem:
         self.blind = {row.id: why for row in CATALOGUE.values() if (why := self._cannot_see(row))}
         self.conditions = {row.id: Condition(row) for row in CATALOGUE.values() if row.id not in self.blind}
         self._ended: deque[ConditionState] = deque(maxlen=ENDED_KEPT)
+        self.walks = 0
         self._due: Instant | None = None
         self._deadline: Instant | None = None
         self._episodes = 0
@@ -328,6 +329,7 @@ class AlarmSystem:
 
     def _walk(self, now: Instant) -> list[Outcome]:
         """Move every condition as far as it goes at this instant, then see whether the cuff is due."""
+        self.walks += 1
         outcomes = self._walk_conditions(now)
         if self._interval(now) != self.board.nibp_interval:
             # A pressure alarm changes the interval by which readings are old or overdue: judge those anew.

@@ -44,9 +44,7 @@ def rows(level: Level, faults: Sequence[str] = ()) -> list[Row]:
 
 def ansi(drawn: Sequence[Row]) -> str:
     """A whole screen, drawn anew."""
-    return CLEAR + "\r\n".join(
-        f"{row.colour}{row.text}{_PLAIN}" if row.colour else row.text for row in drawn
-    )
+    return CLEAR + "\r\n".join(f"{row.colour}{row.text}{_PLAIN}" if row.colour else row.text for row in drawn)
 
 
 def _row(line: ScreenLine) -> Row:
@@ -54,8 +52,8 @@ def _row(line: ScreenLine) -> Row:
     if line.priority is None:
         return Row(text)
     marked = f"{line.priority.marks:<3} {text}"
-    # An acknowledged line keeps its marks and loses its colour: it is known, not gone.
-    return Row(f"{marked} (acknowledged)") if line.acknowledged else Row(marked, _COLOURS[line.priority])
+    # An acknowledged line keeps its marks and loses its colour: it is known, not gone. Its text says by whom.
+    return Row(marked, "" if line.acknowledged else _COLOURS[line.priority])
 
 
 def _printable(text: str) -> str:

@@ -18,6 +18,9 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -135,13 +138,15 @@ def alarm_latency(folder: Path, events: int) -> dict[str, Any]:
             written: list[int] = []
             messages: list[int] = []
             for ordinal in range(events):
-                known = len(raised)
+                with news:
+                    known = set(raised)
                 at = pump.occlude(yes=True)
                 with news:
-                    news.wait_for(lambda known=known: len(raised) > known, 5)  # type: ignore[misc] # bound now
-                    if len(raised) > known:
-                        messages.append(list(raised.values())[-1] - at)
-                        written.append(at)
+                    news.wait_for(partial(is_more, raised, known), 5)
+                    new = raised.keys() - known
+                if new:
+                    messages.append(raised[new.pop()] - at)
+                    written.append(at)
                 time.sleep(HOLD_S)
                 pump.occlude(yes=False)
                 time.sleep(HOLD_S * (1 + ordinal % 3 / 3))
@@ -151,6 +156,11 @@ def alarm_latency(folder: Path, events: int) -> dict[str, Any]:
         "alarm_to_edge_ms": spread(first_after(written, edges)),
         "alarm_to_message_ms": spread(messages),
     }
+
+
+def is_more(raised: Mapping[str, int], known: AbstractSet[str]) -> bool:
+    """Whether an episode was raised that was not known before."""
+    return len(raised) > len(known)
 
 
 def first_after(written: list[int], edges: list[int]) -> list[int]:

@@ -108,7 +108,7 @@ def test_down_by_silence_at_its_instant(rig: Rig) -> None:
 def test_junk_is_silence(rig: Rig) -> None:
     rig.line.on(Received(b"f"), 0)
     for second in range(3):
-        rig.line.on(Received(b"xxx"), second * SECOND)
+        rig.line.on(Received(b"abc"), second * SECOND)
     assert rig.line.deadline == SILENCE
     assert rig.line.tick(SILENCE) == [LinkDown(DownReason.SILENT)]
 

@@ -37,10 +37,10 @@ from bedside.facts import Quality, Reason
 from bedside.instants import SECOND
 from bedside.priorities import Audio, Kind, Priority
 from bedside.vitals import RespirationSource, Vital
-from bedside.wire import Scribe, Topics
+from bedside.wire import Scribe, Subject, Topics
 from cli import send, watch
 from cli.screen import BedView, Ward, one_line, sparkline
-from simulators.listener import BrokerAddress
+from simulators.listener import BrokerAddress, Listener
 from tests.edge.mosquitto import Mosquitto, amqtt_broker
 from tests.recordings import ROOT
 
@@ -210,7 +210,9 @@ def test_broker_addresses() -> None:
 def test_watch_without_a_terminal_prints_lines(
     bed: Bed, port: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bed.say(VITALS)
+    with Listener(BrokerAddress(port=port), "clinic") as station:
+        # What `watch` shall find retained must have reached the broker before it comes.
+        assert station.find("bed-1", Subject.ALARMS) is not None
     url = f"mqtt://127.0.0.1:{port}"
     assert watch.run(parsed(watch, "--broker", url, "--duration", "1", "bed-1")) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -1,4 +1,4 @@
-"""Every story, the whole agent against the whole bedside in virtual time: what is raised when, and what never."""
+"""Every story, the whole agent against the whole bedside in virtual time: what is raised, what never."""
 
 from functools import cache
 from itertools import pairwise

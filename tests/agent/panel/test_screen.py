@@ -27,7 +27,7 @@ def test_rows_mark_priorities_and_keep_the_order_given() -> None:
     assert [row.text for row in drawn] == [
         "AUDIO PAUSED",
         "*** SpO2 82 %",
-        "**  apnea (acknowledged)",
+        "**  apnea",
         "*   battery",
         "limits SpO2 85-100",
         "panel: sounder: gone",
