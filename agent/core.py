@@ -6,7 +6,7 @@ depend on when the loop found the time to ask.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, assert_never
 
 from agent.events import (
     Asked,
@@ -202,6 +202,8 @@ class Core:
                 return self.alarms.panel_lost(now)
             case PanelDrives(as_asked):
                 return self.alarms.panel_drives(as_asked=as_asked, now=now)
+            case _ as never:
+                assert_never(never)
 
     def _press(self, press: Press, now: Instant) -> list[Effect]:
         if press is Press.SHORT:
@@ -258,6 +260,8 @@ class Core:
                     effects += self._on_line(device, StartNibp(), now)
                 case Declined():
                     pass
+                case _ as never:
+                    assert_never(never)
         return effects
 
     def _pleth(self, device: str, waveform: Waveform) -> list[Effect]:
