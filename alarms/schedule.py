@@ -90,6 +90,11 @@ class NibpSchedule:
             return CLOSE_WATCH
         return OBSERVE_LATE if session.calmer_at(now) is None else OBSERVE_EARLY
 
+    def shelf_life(self, session: Session, now: Instant, *, pressure_alarm: bool) -> Instant:
+        """The gap by which a reading ages. The two readings before the dose are meant to last until it begins."""
+        gap = self.interval(session, now, pressure_alarm=pressure_alarm)
+        return max(gap, self._dosing_interval) if session.phase is Phase.PRE else gap
+
     def due_at(self, session: Session, now: Instant, *, pressure_alarm: bool) -> Instant | None:
         """When the next measurement should start; an instant in the past means now."""
         wanted = earliest(self._repeat_at, self._planned_at(session, now, pressure_alarm=pressure_alarm))

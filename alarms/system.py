@@ -331,7 +331,7 @@ class AlarmSystem:
         """Move every condition as far as it goes at this instant, then see whether the cuff is due."""
         self.walks += 1
         outcomes = self._walk_conditions(now)
-        if self._interval(now) != self.board.nibp_interval:
+        if self._shelf_life(now) != self.board.nibp_interval:
             # A pressure alarm changes the interval by which readings are old or overdue: judge those anew.
             outcomes += self._walk_conditions(now)
         self._due = self.schedule.due_at(self.session, now, pressure_alarm=self._pressure_alarm)
@@ -358,11 +358,11 @@ class AlarmSystem:
             self._ask_for_repeat(condition, before, now)
         return outcomes
 
-    def _interval(self, now: Instant) -> Instant:
-        return self.schedule.interval(self.session, now, pressure_alarm=self._pressure_alarm)
+    def _shelf_life(self, now: Instant) -> Instant:
+        return self.schedule.shelf_life(self.session, now, pressure_alarm=self._pressure_alarm)
 
     def _scene(self, now: Instant) -> Scene:
-        self.board.nibp_interval = interval = self._interval(now)
+        self.board.nibp_interval = interval = self._shelf_life(now)
         expected_by = self.schedule.expected_by(self.session, now, pressure_alarm=self._pressure_alarm)
         return Scene(
             board=self.board,

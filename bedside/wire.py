@@ -422,6 +422,8 @@ def _action(name: str, arguments: Arguments) -> Action:
             return SetPatient(arguments.reference, arguments.weight_kg, arguments.age_years)
         case NoArguments():
             return _PLAIN_ACTIONS[name]
+        case _ as never:
+            assert_never(never)
 
 
 _PLAIN_ACTIONS: Final[Mapping[str, Action]] = {

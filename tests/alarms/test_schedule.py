@@ -2,10 +2,12 @@
 
 import pytest
 
+from alarms.board import Absent, Known
 from alarms.session import Phase
 from bedside.commands import SetPatient
-from bedside.facts import Reason
-from bedside.vitals import NibpState, PumpState
+from bedside.facts import Quality, Reason
+from bedside.instants import MINUTE, SECOND
+from bedside.vitals import NibpState, PumpState, Vital
 from tests.alarms.bedsides import CUFF, PUMP, Bedside
 
 MS = 0.001
@@ -55,6 +57,19 @@ class TestBefore:
         assert plan.next() == 180
         plan.wait(3000)
         assert plan.measured() == [60, 180]
+
+    def test_they_last_until_the_dose_begins(self) -> None:
+        plan = Plan()
+        plan.next()
+        plan.next()
+        board, read_at = plan.system.board, plan.beginning + 180 * SECOND
+        aged = [board.look(Vital.NIBP_SYS, read_at + minutes * MINUTE) for minutes in (14, 15, 29, 30)]
+        assert aged == [
+            Known(120, Quality.GOOD, read_at),
+            Known(120, Quality.QUESTIONABLE, read_at),
+            Known(120, Quality.QUESTIONABLE, read_at),
+            Absent(Reason.STALE),
+        ]
 
     def test_again_for_a_new_patient(self) -> None:
         plan = Plan()
