@@ -91,7 +91,7 @@ class NibpSchedule:
         return OBSERVE_LATE if session.calmer_at(now) is None else OBSERVE_EARLY
 
     def shelf_life(self, session: Session, now: Instant, *, pressure_alarm: bool) -> Instant:
-        """The gap by which a reading ages. The two readings before the dose are meant to last until it begins."""
+        """The gap by which a reading ages. The two readings before the dose are to last until it begins."""
         gap = self.interval(session, now, pressure_alarm=pressure_alarm)
         return max(gap, self._dosing_interval) if session.phase is Phase.PRE else gap
 
