@@ -14,7 +14,8 @@ Rules of the coupling:
 2. An episode begins when the condition is raised and is over when the signal is off. A latched condition that
    comes back continues its episode.
 3. Priority only rises within an episode. A rise sounds again, whatever was acknowledged before.
-4. An acknowledgement ends a latched episode, and silences a present one until it rises or ends.
+4. While good values count towards the end, escalation waits; the first value that is not good catches it up.
+5. An acknowledgement ends a latched episode, and silences a present one until it rises or ends.
 
 Everything here is decided at an exact instant: `deadline` names the next one, `tick` takes it.
 """
@@ -224,7 +225,7 @@ class Condition:
             changes += self._raise(scene, number, now)
         elif self.stage is Stage.FROZEN and self._frozen_at + BLIND_LIMIT <= now:
             self.stage = Stage.ABSENT
-        if self.present:
+        if self.stage is Stage.PRESENT:
             changes += self._escalate(scene, now)
         if self.stage is Stage.CLEARING and self._clear_at <= now:
             self.stage = Stage.ABSENT
@@ -240,7 +241,7 @@ class Condition:
             case Stage.PRESENT:
                 return earliest(self._escalation_due(scene, now), self._resound_at)
             case Stage.CLEARING:
-                return earliest(self._escalation_due(scene, now), self._clear_at)
+                return self._clear_at
             case _:
                 return None
 

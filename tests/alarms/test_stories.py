@@ -40,6 +40,14 @@ class TestSaturation:
         bedside.set(spo2=89).to(10 + lost_s).cut("oximeter").to(200)
         assert bedside.changes("S1") == [(25, "raised"), (85, "escalated")]
 
+    def test_waits_while_good_values_count(self, bedside: Bedside) -> None:
+        bedside.set(spo2=89).to(82).set(spo2=95).to(100)
+        assert bedside.changes("S1") == [(25, "raised"), (87, "ended")]
+
+    def test_is_caught_up_when_they_stop(self, bedside: Bedside) -> None:
+        bedside.set(spo2=89).to(82).set(spo2=95).to(86).set(spo2=91).to(100)
+        assert bedside.changes("S1") == [(25, "raised"), (86, "escalated")]
+
     def test_becomes_high_while_the_probe_is_off(self, bedside: Bedside) -> None:
         bedside.set(spo2=89).to(26).set(spo2=Reason.PROBE_OFF, pr=Reason.PROBE_OFF).to(200)
         assert bedside.at("S1", Change.ESCALATED) == [85]
