@@ -3,14 +3,16 @@
 The numbers are those of the profile for intravenous racemic ketamine (clinical basis, 7.1 to 7.3). A delay is
 persistence on valid samples, after the device's own averaging. Columns:
 
-    rule        what is abnormal (`alarms.verdicts`; the limit itself is a row of `alarms.limits`) delay
-    how long it must last; some rows wait otherwise in dosing, or when the cuff may blank the pulse steps
-    priority, by time present, by the grade the rule finds, and by phase; never lowered while present
-    clear_after how long normal must last; a cuff reading or a device's own word clears at once latching
-    stays until acknowledged although its cause is gone unknown     what no evidence does to a condition that
-    is pending. A present one is never touched by it. watched_closely, confirms_stop    the cuff's interval
-    shortens in dosing; acknowledging says the stop was meant needs       vitals without which this bed
-    cannot see the condition: it is then published as not monitored
+    rule            what is abnormal (`alarms.verdicts`; the limit itself is a row of `alarms.limits`)
+    delay           how long it must last; some rows wait otherwise in dosing, or for the cuff
+    steps           priority, by time present, by the rule's grade, and by phase; never lowered while present
+    clear_after     how long normal must last; a cuff reading or a device's own word clears at once
+    latching        stays until acknowledged although its cause is gone
+    unknown         what no evidence does to a condition that is pending; a present one is never touched
+    watched_closely the cuff's interval shortens in dosing
+    confirms_stop   acknowledging says the stop was meant
+    needs           vitals without which this bed cannot see the condition: it is published as not monitored
+    reason, source  why this priority; where limit and delay come from ("ours": from nobody else)
 """
 
 from collections.abc import Mapping
@@ -125,6 +127,7 @@ class Row:
     confirms_stop: bool = False
     needs_station: bool = False
     reason: str = ""
+    source: str = ""
     hint: str = ""
 
 
@@ -163,6 +166,7 @@ _PHYSIOLOGICAL: Final = (
         dips=Dips(count=3, within_s=60),
         tells_infusion=True,
         reason="reversible, prompt; 15 s persistence removes most nuisance alarms",
+        source="vendor presets 88 to 90 %; 15 s cut alarms by 60 % (recovery room); third dip as in SatSeconds",
     ),
     Row(
         "S2",
@@ -177,6 +181,7 @@ _PHYSIOLOGICAL: Final = (
         needs=_SPO2,
         tells_infusion=True,
         reason="death, prompt",
+        source="PRODIGY counts 85 % or less as an event; vendors' desaturation presets 78 to 80 %",
     ),
     Row(
         "R1",
@@ -190,6 +195,7 @@ _PHYSIOLOGICAL: Final = (
         needs=_RR,
         tells_infusion=True,
         reason="reversible, prompt; 8 per minute scores 3 in NEWS2",
+        source="NEWS2 scores 3 at 8 or fewer; vendor presets 6 to 8",
     ),
     Row(
         "R2",
@@ -205,6 +211,7 @@ _PHYSIOLOGICAL: Final = (
         blind=_PLETH,
         tells_infusion=True,
         reason="death, prompt",
+        source="PRODIGY counts 5 or fewer as an event; vendor preset 6",
     ),
     Row(
         "P1",
@@ -217,6 +224,7 @@ _PHYSIOLOGICAL: Final = (
         Delay(10),
         needs=_PR,
         reason="reversible, prompt",
+        source="vendor presets 120; more than 120 is unstable in a ketamine trial (NCT05803551)",
     ),
     Row(
         "P2",
@@ -230,6 +238,7 @@ _PHYSIOLOGICAL: Final = (
         latching=True,
         needs=_PR,
         reason="irreversible, prompt",
+        source="vendor preset 150",
     ),
     Row(
         "P3",
@@ -242,6 +251,7 @@ _PHYSIOLOGICAL: Final = (
         Delay(10),
         needs=_PR,
         reason="reversible, prompt",
+        source="vendor presets 50; less than 50 is unstable in a ketamine trial (NCT05803551)",
     ),
     Row(
         "P4",
@@ -255,6 +265,7 @@ _PHYSIOLOGICAL: Final = (
         latching=True,
         needs=_PR,
         reason="irreversible, prompt; 40 per minute scores 3 in NEWS2",
+        source="NEWS2 scores 3 at 40 or fewer",
     ),
     Row(
         "P5",
@@ -268,6 +279,7 @@ _PHYSIOLOGICAL: Final = (
         latching=True,
         needs=_PR,
         reason="asystole cannot be excluded",
+        source="times are ours; vendor practice bounds the wait for a cuff on the same limb at 60 s",
         hint="check the patient, then the probe",
     ),
     Row(
@@ -287,6 +299,7 @@ _PHYSIOLOGICAL: Final = (
         resound=Resound((Vital.NIBP_SYS, Vital.NIBP_DIA), rise=10, after_s=600),
         watched_closely=True,
         reason="reversible, prompt; common under ketamine, so it must not repeat itself",
+        source="165/100 as in Rodrigues 2022, where 44 % of patients reached it; times are ours",
     ),
     Row(
         "B2",
@@ -303,6 +316,7 @@ _PHYSIOLOGICAL: Final = (
         repeat_after_s=60,
         tells_infusion=True,
         reason="irreversible, prompt; a usual value for stopping the infusion",
+        source="180/110 is a usual stop value of clinics; repeat and hysteresis are ours",
     ),
     Row(
         "B3",
@@ -319,6 +333,7 @@ _PHYSIOLOGICAL: Final = (
         confirmed_by_repeat=True,
         repeat_after_s=60,
         reason="reversible, prompt",
+        source="vendor presets 90 and mean 60; less than 90 is unstable in a ketamine trial (NCT05803551)",
     ),
     Row(
         "B4",
@@ -335,6 +350,7 @@ _PHYSIOLOGICAL: Final = (
         repeat_after_s=60,
         tells_infusion=True,
         reason="death, prompt",
+        source="vendor preset 80 systolic; 55 mean is ours",
     ),
     Row(
         "C1",
@@ -354,6 +370,7 @@ _PHYSIOLOGICAL: Final = (
         needs=(Vital.RR, Vital.SPO2),
         tells_infusion=True,
         reason="death, prompt; breathing and saturation together warn before either alone",
+        source="ours, near the usual stop values of clinics: 8 to 10 breaths, SpO2 90 to 92 %",
     ),
 )
 
@@ -369,6 +386,7 @@ _INFUSION: Final = (
         clear_after_s=0,
         needs=_PUMP,
         reason="mirrored: the agent never lowers a source's priority",
+        source="the pump's own limit; HIGH follows practice under IEC 60601-2-24",
     ),
     Row(
         "I7",
@@ -383,6 +401,7 @@ _INFUSION: Final = (
         needs=_PUMP,
         confirms_stop=True,
         reason="an unnoticed pause, or a meant stop",
+        source="ours",
         hint="acknowledge if the stop was meant",
     ),
     Row(
@@ -396,6 +415,7 @@ _INFUSION: Final = (
         Delay(30),
         needs=_PUMP,
         reason="the worst gap: drug in, eyes off",
+        source="ours",
     ),
 )
 
@@ -411,6 +431,7 @@ _TECHNICAL: Final = (
         Delay(10),
         needs=_SPO2,
         reason="nobody watches the patient's oxygen",
+        source="ours; an oximeter may keep its last value for 10 s (Nonin)",
     ),
     Row(
         "T4",
@@ -423,6 +444,7 @@ _TECHNICAL: Final = (
         Delay(30),
         needs=_SPO2,
         reason="values are doubtful; movement is common here",
+        source="ours; at least low, as ISO 80601-2-61 asks of an inadequate signal",
     ),
     Row(
         "T5",
@@ -436,6 +458,7 @@ _TECHNICAL: Final = (
         clear_after_s=0,
         needs=_SPO2,
         reason="cable, port or power",
+        source="ours",
     ),
     Row(
         "T6",
@@ -449,6 +472,7 @@ _TECHNICAL: Final = (
         clear_after_s=0,
         needs=_SPO2,
         reason="an old number must not look new",
+        source="an oximeter may keep its last value for 10 s (Nonin); ISO 80601-2-61 wants 30 s shown",
     ),
     Row(
         "T7",
@@ -462,6 +486,7 @@ _TECHNICAL: Final = (
         clear_after_s=0,
         needs=_NIBP,
         reason="blood pressure is the main sign during dosing",
+        source="ours",
     ),
     Row(
         "T8",
@@ -474,6 +499,7 @@ _TECHNICAL: Final = (
         clear_after_s=0,
         needs=_NIBP,
         reason="movement is common; one retry follows by itself where the agent starts measurements",
+        source="ours",
     ),
     Row(
         "T9",
@@ -486,6 +512,7 @@ _TECHNICAL: Final = (
         clear_after_s=0,
         needs=_NIBP,
         reason="blood pressure is the main risk sign",
+        source="interval from published protocols (10 min infusing, 15 min after); the grace is ours",
     ),
     Row(
         "T10",
@@ -498,6 +525,7 @@ _TECHNICAL: Final = (
         clear_after_s=0,
         needs=_NIBP,
         reason="doubted at one and a half intervals, blank at three",
+        source="ours",
     ),
     Row(
         "T12",
@@ -511,6 +539,7 @@ _TECHNICAL: Final = (
         clear_after_s=0,
         needs=_PUMP,
         reason="dose and unwatched infusion are unknown",
+        source="ours",
     ),
     Row(
         "T13",
@@ -524,6 +553,7 @@ _TECHNICAL: Final = (
         clear_after_s=0,
         needs_station=True,
         reason="the local alarm comes first; an unattended room needs the station",
+        source="times are ours; that both ends tell of a lost link follows IEC 60601-1-8, 6.11",
     ),
     Row(
         "T19",
@@ -536,6 +566,7 @@ _TECHNICAL: Final = (
         clear_after_s=0,
         latching=True,
         reason="an alarm that nobody hears",
+        source="ours",
     ),
     Row(
         "T22",
@@ -547,6 +578,7 @@ _TECHNICAL: Final = (
         (),
         clear_after_s=0,
         reason="an inactivation state is always visible",
+        source="IEC 60601-1-8, 6.8: inactivation is always shown",
     ),
 )
 
