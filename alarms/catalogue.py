@@ -166,7 +166,7 @@ _PHYSIOLOGICAL: Final = (
         dips=Dips(count=3, within_s=60),
         tells_infusion=True,
         reason="reversible, prompt; 15 s persistence removes most nuisance alarms",
-        source="vendor presets 88 to 90 %; 15 s cut alarms by 60 % (recovery room); third dip as in SatSeconds",
+        source="vendors 88 to 90 %; 15 s cut alarms by 60 % (recovery room); third dip as in SatSeconds",
     ),
     Row(
         "S2",
