@@ -91,9 +91,13 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One finished spot measurement (a cuff reading): its parts belong together and to one instant."""
+    """One finished spot measurement (a cuff reading): its parts belong together and to one instant.
+
+    `dated` is False when that instant is not known: the device was found with it, and it may be of any age.
+    """
 
     parts: tuple[Reading | Missing, ...]
+    dated: bool = True
 
 
 @dataclass(frozen=True, slots=True)
