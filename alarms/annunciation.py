@@ -19,7 +19,7 @@ from bedside.vitals import QUANTITIES
 INFUSION_RUNNING: Final = "infusion running"
 PUMP_NOT_HEARD: Final = "pump not heard, infusion may be running"
 
-_UNIT_TEXT: Final = {"%": " %", "{beat}/min": "/min", "{breath}/min": "/min", "mm[Hg]": " mmHg", "mL": " mL"}
+UNIT_TEXT: Final = {"%": " %", "{beat}/min": "/min", "{breath}/min": "/min", "mm[Hg]": " mmHg", "mL": " mL"}
 
 
 def describe(row: Row, judgement: Judgement, *, pump: str) -> str:
@@ -27,14 +27,14 @@ def describe(row: Row, judgement: Judgement, *, pump: str) -> str:
     parts = [row.name]
     if judgement.vital is not None and judgement.limit is not None:
         quantity = QUANTITIES[judgement.vital]
-        unit = _UNIT_TEXT[quantity.unit]
+        unit = UNIT_TEXT[quantity.unit]
         if judgement.value is None:
             parts.append(f"no value now (limit {judgement.limit:g}{unit})")
         else:
             parts.append(f"{judgement.value:.{quantity.decimals}f}{unit} (limit {judgement.limit:g}{unit})")
     elif judgement.value is not None and judgement.vital is not None:
         quantity = QUANTITIES[judgement.vital]
-        parts.append(f"{judgement.value:.1f}{_UNIT_TEXT[quantity.unit]} left")
+        parts.append(f"{judgement.value:.1f}{UNIT_TEXT[quantity.unit]} left")
     if judgement.detail:
         parts.append(judgement.detail)
     if row.hint and judgement.verdict is Verdict.ABNORMAL:

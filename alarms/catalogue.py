@@ -472,7 +472,7 @@ _TECHNICAL: Final = (
         clear_after_s=0,
         needs=_SPO2,
         reason="an old number must not look new",
-        source="an oximeter may keep its last value for 10 s (Nonin); ISO 80601-2-61 wants 30 s shown",
+        source="an oximeter may keep its last value for 10 s (Nonin); well within the 30 s of ISO 80601-2-61",
     ),
     Row(
         "T7",
