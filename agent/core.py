@@ -143,9 +143,7 @@ class Core:
         return effects
 
     def _due(self, at: Instant, now: Instant) -> list[Effect]:
-        """What is due at this instant. Reports that were missed while nobody asked are made once, not one by
-        one.
-        """
+        """What is due at this instant. Of reports missed while nobody asked, only the last is made."""
         effects: list[Effect] = []
         for name, line in self._lines.items():
             if line.deadline is not None and line.deadline <= at:
@@ -153,14 +151,14 @@ class Core:
         if (due := self.alarms.deadline) is not None and due <= at:
             effects += self._follow(self.alarms.tick(at), at)
         if self._vitals_at <= at:
-            self._vitals_at = _next(self._vitals_at, VITALS_EVERY, now)
-            effects.append(self._vitals(at))
+            self._vitals_at, last = _next(self._vitals_at, VITALS_EVERY, now)
+            effects += [self._vitals(at)] if last else []
         if self._alarms_at <= at:
-            self._alarms_at = _next(self._alarms_at, ALARMS_EVERY, now)
-            effects.append(self.alarms.report(at))
+            self._alarms_at, last = _next(self._alarms_at, ALARMS_EVERY, now)
+            effects += [self.alarms.report(at)] if last else []
         if self._lines_at <= at:
-            self._lines_at = _next(self._lines_at, LINES_EVERY, now)
-            effects += [self._line_report(name, at) for name in self._lines]
+            self._lines_at, last = _next(self._lines_at, LINES_EVERY, now)
+            effects += [self._line_report(name, at) for name in self._lines] if last else []
         return effects
 
     # Events
@@ -236,7 +234,7 @@ class Core:
         for output in outputs:
             match output:
                 case Transmit(data):
-                    effects.append(Write(device, data))
+                    effects.append(Write(device, data, now))
                 case Waveform() as waveform:
                     effects += self._pleth(device, waveform)
                 case _:
@@ -365,12 +363,19 @@ class Core:
 
 
 def _source(name: str, driver: Driver) -> Source:
-    return Source(name, driver.vitals, milliseconds(driver.stale_after_ms), driver.sources.get(Vital.RR))
+    return Source(
+        name=name,
+        vitals=driver.vitals,
+        stale_after=milliseconds(driver.stale_after_ms),
+        respiration=driver.sources.get(Vital.RR),
+        starts_nibp=driver.starts_nibp,
+    )
 
 
-def _next(last: Instant, period: Instant, now: Instant) -> Instant:
-    """The next whole period after `last` that still lies ahead of `now`."""
-    return last + period * ((now - last) // period + 1)
+def _next(due: Instant, period: Instant, now: Instant) -> tuple[Instant, bool]:
+    """After what was due: when it is due again, and whether it was the last one up to `now`."""
+    latest = due + period * ((now - due) // period)
+    return (latest + period, True) if latest == due else (latest, False)
 
 
 def _essence(report: AlarmsReport) -> object:

@@ -11,11 +11,15 @@ from agent.clock import Clock
 from agent.core import Core
 from agent.events import Event, MessageArrived, Stamped
 from agent.inbox import Inbox
-from bedside.effects import Annunciate, Effect
-from bedside.instants import in_seconds
+from bedside.effects import Annunciate, Effect, Write
+from bedside.instants import Instant, in_seconds
 from bedside.level import RENEWAL, SILENT, Level
 
 RENEWAL_S: Final = in_seconds(RENEWAL)
+
+
+LONGEST_LAG_S: Final = 1.0
+"""A loop further behind than this does not watch: the panel's lease runs out, and no old request is made."""
 
 
 class Hands(Protocol):
@@ -24,8 +28,8 @@ class Hands(Protocol):
     def show(self, level: Level) -> None:
         """Renew the panel's lease with this level."""
 
-    def carry_out(self, effect: Effect) -> None:
-        """Write, publish or log."""
+    def carry_out(self, effect: Effect, at: Instant) -> None:
+        """Write, publish or log what was decided at this instant."""
 
 
 class Loop:
@@ -52,14 +56,17 @@ class Loop:
     def run(self) -> None:
         """Until `stop`. An exception is our own fault: it ends the process, and the panel says so."""
         while not self._stopping:
-            self._take(self._inbox.get(self._patience_s()))
-            if self._since_renewal_s() >= RENEWAL_S:
-                self._renew()
+            self._turn()
 
     def stop(self) -> None:
         """End the loop soon; safe in a signal handler."""
         self._stopping = True
         self._inbox.wake()
+
+    def _turn(self) -> None:
+        self._take(self._inbox.get(self._patience_s()))
+        if self._since_renewal_s() >= RENEWAL_S:
+            self._renew()
 
     def _take(self, stamped: Stamped | None) -> None:
         """An event at its stamp, or the deadlines that have passed. Time never runs backwards."""
@@ -84,15 +91,21 @@ class Loop:
         if any(isinstance(effect, Annunciate) for effect in effects):
             self._renew()
         for effect in effects:
-            if not isinstance(effect, Annunciate):
-                self._hands.carry_out(effect)
+            late_write = isinstance(effect, Write) and self._lag_s(effect.at) > LONGEST_LAG_S
+            if not isinstance(effect, Annunciate) and not late_write:
+                self._hands.carry_out(effect, self._reached)
 
     def _renew(self) -> None:
-        self._renewed_at = self._clock.now()
-        self._hands.show(self._level)
+        if self._lag_s(self._reached) <= LONGEST_LAG_S:
+            self._renewed_at = self._clock.now()
+            self._hands.show(self._level)
+
+    def _lag_s(self, at: Instant) -> float:
+        """How far behind an instant is, in real seconds."""
+        return self._clock.real_wait(self._clock.now() - at)
 
     def _since_renewal_s(self) -> float:
-        return self._clock.real_wait(self._clock.now() - self._renewed_at)
+        return self._lag_s(self._renewed_at)
 
     def _patience_s(self) -> float:
         """Real seconds until something is due: a deadline of the core, or the panel's renewal."""

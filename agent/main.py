@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import uuid
+from datetime import timedelta
 from types import FrameType
 from typing import Final
 
@@ -20,7 +21,7 @@ from agent.plan import BedPlan
 from agent.ports import Port
 from bedside import VERSION
 from bedside.effects import Annunciate, Effect, Note, Transition, Write
-from bedside.instants import in_milliseconds
+from bedside.instants import Instant, in_milliseconds
 from bedside.level import Level
 from bedside.wire import Scribe, Topics
 from drivers import DRIVERS
@@ -93,29 +94,27 @@ class BedHands:
         """Renew the panel's lease with this level."""
         self._panel.renew(level)
 
-    def carry_out(self, effect: Effect) -> None:
-        """Write, publish or log."""
+    def carry_out(self, effect: Effect, at: Instant) -> None:
+        """Write, publish or log what was decided at this instant."""
         match effect:
             case Annunciate(level):
                 self.show(level)
-            case Write(device, data):
+            case Write(device, data, _):
                 self._ports[device].write(data)
-            case Transition(change, at, state):
+            case Transition(change, decided_at, state):
                 self._log.info(
                     f"alarm {change.value}",
                     condition=state.id,
                     priority=state.priority.word if state.priority else "none",
                     episode=state.episode,
-                    mono_ms=in_milliseconds(at),
+                    mono_ms=in_milliseconds(decided_at),
                     text=state.text,
                 )
             case Note(event, fields):
                 self._log.info(event, **dict(fields))
             case report if self._broker.up:
-                self._broker.publish(
-                    self._scribe.write(
-                        report, mono=self._clock.now(), wall=self._clock.wall(), clock=self._clock.quality()
-                    )
-                )
+                lag = timedelta(seconds=self._clock.real_wait(self._clock.now() - at))
+                wall, quality = self._clock.wall() - lag, self._clock.quality()
+                self._broker.publish(self._scribe.write(report, mono=at, wall=wall, clock=quality))
             case _:
                 pass

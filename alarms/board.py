@@ -31,17 +31,24 @@ ARMED_AFTER: Final = 5 * SECOND
 probe's.
 """
 
+STEADY_AFTER: Final = 5 * SECOND
+"""A line that has been up for this long is back. One frame now and then is not a patient watched."""
+
+EXPLAINED: Final = frozenset({Reason.PROBE_OFF, Reason.SENSOR_FAULT, Reason.MOTION})
+"""Reasons that have an alarm condition of their own."""
+
 SPOT: Final = frozenset(NIBP_RESULT)
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A device as the alarms see it: what it offers and how long its values stay current."""
+    """A device as the alarms see it: what it offers, and how long its values stay current."""
 
     name: str
     vitals: tuple[Vital, ...]
     stale_after: Instant
     respiration: RespirationSource | None = None
+    starts_nibp: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,7 @@ class _Link:
     up: bool = False
     up_at: Instant = 0
     heard_at: Instant | None = None
+    steady_until: Instant | None = None
     flags: dict[FlagName, str] = field(default_factory=dict)
 
 
@@ -94,7 +102,10 @@ class Board:
 
     def heard(self, source: str, now: Instant) -> None:
         """A valid frame came from this source."""
-        self._links[source].heard_at = now
+        link = self._links[source]
+        link.heard_at = now
+        if link.up and now >= link.up_at + STEADY_AFTER:
+            link.steady_until = now
 
     def on(self, source: str, fact: Fact, now: Instant) -> None:
         """Take one fact of one source."""
@@ -131,8 +142,14 @@ class Board:
                 self._follow_cuff(fact.value, now)
         else:
             self._entries[key] = Absent(fact.reason)
-            if fact.reason is not Reason.NOT_MEASURABLE:
+            if self._explained(fact, source):
                 self._renewed[key] = now
+
+    def _explained(self, fact: Missing, source: str) -> bool:
+        """Whether another condition tells of this missing value: the probe's, or the lost pulse's."""
+        pulse = self._entries.get((Vital.PR, source))
+        lost = fact.vital is Vital.PR or not isinstance(pulse, Known)
+        return fact.reason in EXPLAINED or (fact.reason is not Reason.NOT_MEASURABLE and lost)
 
     def _follow_pulse(self, fact: Reading | Missing, now: Instant) -> None:
         """Arming of the lost-pulse alarm: five seconds of unbroken pulse since the probe was last applied."""
@@ -152,9 +169,7 @@ class Board:
 
     def forget_patient(self) -> None:
         """A new patient: the last one's spot values must not be shown."""
-        for vital in SPOT:
-            if (source := self.primary.get(vital)) is not None:
-                self._entries.pop((vital, source), None)
+        self._entries = {key: entry for key, entry in self._entries.items() if key[0] not in SPOT}
 
     # What is known now
 
@@ -228,11 +243,20 @@ class Board:
         source = self.primary.get(vital)
         return source is not None and self._links[source].up
 
-    def silent_since(self, vital: Vital) -> Instant:
+    def steady(self, vital: Vital) -> bool:
+        """Whether the primary source of this vital is up, and was heard `STEADY_AFTER` after it came up."""
+        link = self._links[self.primary[vital]]
+        return link.up and link.steady_until is not None and link.steady_until >= link.up_at
+
+    def heard_at(self, vital: Vital) -> Instant:
         """When the primary source of this vital was last heard; the beginning if never."""
-        source = self.primary[vital]
-        heard_at = self._links[source].heard_at
+        heard_at = self._links[self.primary[vital]].heard_at
         return self.begun_at if heard_at is None else heard_at
+
+    def steady_until(self, vital: Vital) -> Instant:
+        """When the primary source of this vital was last heard in a steady spell; the beginning if never."""
+        steady_until = self._links[self.primary[vital]].steady_until
+        return self.begun_at if steady_until is None else steady_until
 
     def renewed_at(self, vital: Vital) -> Instant:
         """When a value or a reason for having none last came, or else when the line last came up."""

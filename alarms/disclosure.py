@@ -218,7 +218,10 @@ def words(rule: Rule, limits: Mapping[str, LimitRow]) -> Words:
         case Silent(vital):
             device = _DEVICES[vital]
             return Words(
-                f"no valid frame from the {device}", "it is heard", Lag("the last valid frame"), sure=True
+                f"no valid frame from the {device}, or none but now and then for 20 s longer",
+                "it has been heard for 5 s",
+                Lag("the last valid frame"),
+                sure=True,
             )
         case NotRenewed(vital, _):
             name = describe_vital(vital).name

@@ -12,7 +12,7 @@ Rules of the coupling:
 
 1. Evidence raises and evidence ends. `UNKNOWN` never moves a condition that is present.
 2. An episode begins when the condition is raised and is over when the signal is off. A latched condition that
-   comes back continues its episode.
+   comes back ends its episode and begins another: an acknowledgement for the one does not silence the other.
 3. Priority only rises within an episode. A rise sounds again, whatever was acknowledged before.
 4. While good values count towards the end, escalation waits; the first value that is not good catches it up.
 5. An acknowledgement ends a latched episode, and silences a present one until it rises or ends.
@@ -97,8 +97,8 @@ SIGNAL: Final = {
     (Signal.SOUNDING, News.ACKNOWLEDGED): (Signal.ACKNOWLEDGED, Change.ACKNOWLEDGED),
     (Signal.ACKNOWLEDGED, News.RISEN): (Signal.SOUNDING, Change.ESCALATED),
     (Signal.ACKNOWLEDGED, News.ENDED): (Signal.OFF, Change.ENDED),
-    (Signal.LATCHED, News.RAISED): (Signal.SOUNDING, Change.RETURNED),
     (Signal.LATCHED, News.ACKNOWLEDGED): (Signal.OFF, Change.ENDED),
+    (Signal.LATCHED, News.ENDED): (Signal.OFF, Change.ENDED),
 }
 """What each piece of news does, where it can happen. The one branch is SOUNDING + ENDED: see `_end_signal`.
 """
@@ -110,7 +110,6 @@ class Episode:
 
     number: int
     since: Instant
-    raised_at: Instant
     priority: Priority | None
     signal: Signal
     acknowledged: Acknowledgement | None = None
@@ -124,13 +123,21 @@ class Episode:
         return Presence.ENDED if self.signal is Signal.OFF else Presence.PRESENT
 
 
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """A step in the life of an episode."""
+
+    change: Change
+    episode: Episode
+
+
 class Condition:
     """One row of the catalogue, walked through time."""
 
     def __init__(self, row: Row) -> None:
         self.row = row
         self.stage = Stage.ABSENT
-        self.episode = Episode(number=0, since=0, raised_at=0, priority=None, signal=Signal.OFF)
+        self.episode = Episode(number=0, since=0, priority=None, signal=Signal.OFF)
         self.judgement = Judgement(Verdict.UNKNOWN)
         self._abnormal_since: Instant = 0
         self._frozen_at: Instant = 0
@@ -150,7 +157,7 @@ class Condition:
         """Whether the hazard is decided to be there, sounding or not."""
         return self.stage in (Stage.PRESENT, Stage.CLEARING)
 
-    def walk(self, scene: Scene, number: int, now: Instant) -> list[Change]:
+    def walk(self, scene: Scene, number: int, now: Instant) -> list[Happening]:
         """Judge the scene and move as far as it goes at this instant. `number` names a new episode, if one
         begins.
 
@@ -163,7 +170,7 @@ class Condition:
         self._due = self._next_due(scene, now)
         return changes
 
-    def acknowledge(self, by: str, now: Instant) -> list[Change]:
+    def acknowledge(self, by: str, now: Instant) -> list[Happening]:
         """Somebody has seen the episode at its present priority."""
         episode = self.episode
         if episode.priority is None or (episode.signal, News.ACKNOWLEDGED) not in SIGNAL:
@@ -172,9 +179,25 @@ class Condition:
         episode.acknowledged_values = self._watched
         return self._signal(News.ACKNOWLEDGED)
 
+    def forget_acknowledgement(self) -> list[Happening]:
+        """What was acknowledged sounds again: it has grown worse, has lasted, or is now another patient's."""
+        episode = self.episode
+        if episode.signal is not Signal.ACKNOWLEDGED:
+            return []
+        episode.signal, episode.acknowledged = Signal.SOUNDING, None
+        return [Happening(Change.RESOUNDED, episode)]
+
+    def end(self) -> list[Happening]:
+        """What this rested on is void: the hazard, pending or present, is forgotten."""
+        self.stage = Stage.ABSENT
+        if self.episode.signal is Signal.OFF:
+            return []
+        self.episode.signal = Signal.OFF
+        return [Happening(Change.ENDED, self.episode)]
+
     # The condition machine
 
-    def _take(self, judgement: Judgement, scene: Scene, number: int, now: Instant) -> list[Change]:
+    def _take(self, judgement: Judgement, scene: Scene, number: int, now: Instant) -> list[Happening]:
         match CONDITION[self.stage][judgement.verdict]:
             case Step.BEGIN:
                 self._begin(judgement, now)
@@ -193,6 +216,8 @@ class Condition:
                 self.stage = Stage.PRESENT
             case _:
                 pass
+        if self.stage is Stage.PENDING and judgement.since is not None:
+            self._abnormal_since = judgement.since
         if self.stage is Stage.PENDING and self._confirmed(judgement):
             return self._raise(scene, number, now)
         return self._resound(now) if self.present else []
@@ -218,9 +243,9 @@ class Condition:
             and judgement.measured_at != self._first_measured_at
         )
 
-    def _due_now(self, scene: Scene, number: int, now: Instant) -> list[Change]:
+    def _due_now(self, scene: Scene, number: int, now: Instant) -> list[Happening]:
         """Take every step of time that is due at this instant."""
-        changes: list[Change] = []
+        changes: list[Happening] = []
         if self.stage is Stage.PENDING and self._raise_at(scene) <= now:
             changes += self._raise(scene, number, now)
         elif self.stage is Stage.FROZEN and self._frozen_at + BLIND_LIMIT <= now:
@@ -262,13 +287,12 @@ class Condition:
     def _clear_at(self) -> Instant:
         return self._normal_since + seconds(self.row.clear_after_s)
 
-    def _raise(self, scene: Scene, number: int, now: Instant) -> list[Change]:
+    def _raise(self, scene: Scene, number: int, now: Instant) -> list[Happening]:
         self.stage = Stage.PRESENT
-        if self.episode.signal is not Signal.LATCHED:
-            self.episode = Episode(number, since=now, raised_at=now, priority=None, signal=Signal.OFF)
-        self.episode.raised_at = now
+        superseded = self._signal(News.ENDED) if self.episode.signal is Signal.LATCHED else []
+        self.episode = Episode(number, since=now, priority=None, signal=Signal.OFF)
         self.episode.priority = self._priority(scene, now)
-        return self._signal(News.RAISED)
+        return [*superseded, *self._signal(News.RAISED)]
 
     # Priority
 
@@ -278,7 +302,7 @@ class Condition:
         found = [
             step.priority
             for step in self.row.steps
-            if now >= episode.raised_at + seconds(step.after_s)
+            if now >= episode.since + seconds(step.after_s)
             and self.judgement.grade >= step.grade
             and _applies(step.during, scene, now)
         ]
@@ -286,7 +310,7 @@ class Condition:
             found.append(episode.priority)
         return max(found, default=None)
 
-    def _escalate(self, scene: Scene, now: Instant) -> list[Change]:
+    def _escalate(self, scene: Scene, now: Instant) -> list[Happening]:
         episode = self.episode
         if (priority := self._priority(scene, now)) == episode.priority:
             return []
@@ -300,7 +324,7 @@ class Condition:
             (
                 at
                 for step in self.row.steps
-                if (at := episode.raised_at + seconds(step.after_s)) > now
+                if (at := episode.since + seconds(step.after_s)) > now
                 and (episode.priority is None or step.priority > episode.priority)
                 and self.judgement.grade >= step.grade
                 and _applies(step.during, scene, now)
@@ -310,19 +334,19 @@ class Condition:
 
     # The signal machine
 
-    def _signal(self, news: News) -> list[Change]:
+    def _signal(self, news: News) -> list[Happening]:
         episode = self.episode
         episode.signal, change = SIGNAL[episode.signal, news]
         if episode.signal is Signal.SOUNDING:
             episode.acknowledged = None
-        return [change]
+        return [Happening(change, episode)]
 
-    def _end_signal(self) -> list[Change]:
+    def _end_signal(self) -> list[Happening]:
         """The hazard is over: latched if the row says so and nobody has acknowledged it."""
         if self.episode.signal is Signal.SOUNDING:
             latched = self.row.latching
             self.episode.signal = Signal.LATCHED if latched else Signal.OFF
-            return [Change.LATCHED if latched else Change.ENDED]
+            return [Happening(Change.LATCHED if latched else Change.ENDED, self.episode)]
         return self._signal(News.ENDED)
 
     @property
@@ -337,7 +361,7 @@ class Condition:
         vitals = self.row.resound.vitals if self.row.resound else ()
         return {v: value for v in vitals if (value := scene.board.number(v, now)) is not None}
 
-    def _resound(self, now: Instant) -> list[Change]:
+    def _resound(self, now: Instant) -> list[Happening]:
         """An acknowledged condition that has grown worse, or has lasted, sounds again."""
         episode, rule, again_at = self.episode, self.row.resound, self._resound_at
         if rule is None or again_at is None:
@@ -346,8 +370,7 @@ class Condition:
         worse = any(value >= seen[v] + rule.rise for v, value in self._watched.items() if v in seen)
         if not worse and now < again_at:
             return []
-        episode.signal, episode.acknowledged = Signal.SOUNDING, None
-        return [Change.RESOUNDED]
+        return self.forget_acknowledgement()
 
 
 def _applies(during: During, scene: Scene, now: Instant) -> bool:

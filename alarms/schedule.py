@@ -41,11 +41,14 @@ class NibpSchedule:
         self._ended_at: Instant | None = None
         self._repeat_at: Instant | None = None
         self._close_watch = False
+        self._shelf_life: Instant | None = None
+        self._expected_by: Instant | None = None
 
     def new_patient(self, now: Instant) -> None:
         """Forget the last patient's readings, not when the cuff was last inflated."""
         self._begun_at, self._readings, self._measured_at, self._ended_at = now, 0, None, None
         self.failures, self._repeat_at, self._close_watch = 0, None, False
+        self._shelf_life = self._expected_by = None
 
     def on_started(self, now: Instant) -> None:
         """The cuff began to inflate, whoever asked for it."""
@@ -59,6 +62,7 @@ class NibpSchedule:
         self._rest_until = now + REST
         self._readings += 1
         self.failures = 0
+        self._shelf_life = self._expected_by = None
 
     def on_failed(self, now: Instant) -> None:
         """A measurement ended without a result: one retry follows after a minute."""
@@ -91,9 +95,14 @@ class NibpSchedule:
         return OBSERVE_LATE if session.calmer_at(now) is None else OBSERVE_EARLY
 
     def shelf_life(self, session: Session, now: Instant, *, pressure_alarm: bool) -> Instant:
-        """The gap by which a reading ages. The two readings before the dose are to last until it begins."""
+        """The gap by which the last reading ages: the shortest that the plan has wanted since it was made.
+
+        What was blank once is not shown again. The two readings before the dose are to last until it begins.
+        """
         gap = self.interval(session, now, pressure_alarm=pressure_alarm)
-        return max(gap, self._dosing_interval) if session.phase is Phase.PRE else gap
+        gap = max(gap, self._dosing_interval) if session.phase is Phase.PRE else gap
+        self._shelf_life = gap if self._shelf_life is None else min(self._shelf_life, gap)
+        return self._shelf_life
 
     def due_at(self, session: Session, now: Instant, *, pressure_alarm: bool) -> Instant | None:
         """When the next measurement should start; an instant in the past means now."""
@@ -101,11 +110,16 @@ class NibpSchedule:
         return None if wanted is None else max(wanted, self._rest_until)
 
     def expected_by(self, session: Session, now: Instant, *, pressure_alarm: bool) -> Instant | None:
-        """When the absence of a new valid reading counts as overdue: the interval and two minutes."""
+        """When the absence of a new valid reading counts as overdue: the interval and two minutes.
+
+        What is overdue once stays so until there is a reading, whatever phase comes.
+        """
         if self._complete_for(session):
             return None
-        since = max(self._begun_at, session.since) if self._measured_at is None else self._measured_at
-        return since + self.interval(session, now, pressure_alarm=pressure_alarm) + GRACE
+        if self._expected_by is None or now < self._expected_by:
+            since = max(self._begun_at, session.since) if self._measured_at is None else self._measured_at
+            self._expected_by = since + self.interval(session, now, pressure_alarm=pressure_alarm) + GRACE
+        return self._expected_by
 
     def _planned_at(self, session: Session, now: Instant, *, pressure_alarm: bool) -> Instant | None:
         if self._complete_for(session):

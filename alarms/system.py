@@ -7,14 +7,14 @@ later event: then the story does not depend on how punctual they were.
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias, assert_never
 
 from alarms.annunciation import INFUSION_RUNNING, PUMP_NOT_HEARD, Sound, annunciate, describe, highest
 from alarms.board import Board, Source
 from alarms.catalogue import CATALOGUE, Row
 from alarms.limits import Threshold
-from alarms.machine import Condition, Signal, Stage
+from alarms.machine import Condition, Episode, Happening, Signal, Stage
 from alarms.schedule import NibpSchedule
 from alarms.session import Phase, Session
 from alarms.verdicts import Scene, Surroundings
@@ -38,7 +38,7 @@ from bedside.effects import (
     SetupReport,
     Transition,
 )
-from bedside.facts import Fact, Frame, Measurement, MeasurementFailed, Reading
+from bedside.facts import Fact, Frame, Measurement, MeasurementFailed, Missing, Reading
 from bedside.instants import MINUTE, Instant, earliest, seconds
 from bedside.level import AUDIO_PAUSE, Level
 from bedside.priorities import Audio, Priority
@@ -48,6 +48,7 @@ ENDED_KEPT: Final = 8
 """So many ended episodes stay listed: a short alarm must not vanish unseen."""
 
 PRESSURE_ALARMS: Final = tuple(row.id for row in CATALOGUE.values() if row.repeat_after_s is not None)
+PRESSURES: Final = frozenset({Vital.NIBP_SYS, Vital.NIBP_DIA, Vital.NIBP_MEAN})
 NO_PATIENT: Final = SetPatient("", None, None)
 
 
@@ -160,7 +161,7 @@ class AlarmSystem:
             case ResumeAudio():
                 self._end_pause()
             case SetPatient():
-                self._set_patient(action, now)
+                outcomes += self._set_patient(action, now)
             case MeasureNibp():
                 outcomes += self._measure_on_demand(now)
             case _ as never:
@@ -217,7 +218,10 @@ class AlarmSystem:
 
     def level(self, status: tuple[str, ...], now: Instant) -> Level:
         """What the panel must show and sound now; `status` lines go below the alarms."""
-        states = [(self._state(condition, now), condition.row.category) for condition in self._open()]
+        states = [
+            (self._state(condition, condition.episode, now), condition.row.category)
+            for condition in self._open()
+        ]
         states += [(state, CATALOGUE[state.id].category) for state in reversed(self._ended)]
         return annunciate(
             states,
@@ -229,7 +233,7 @@ class AlarmSystem:
 
     def report(self, now: Instant) -> AlarmsReport:
         """The whole alarm state."""
-        states = [self._state(condition, now) for condition in self._open()]
+        states = [self._state(condition, condition.episode, now) for condition in self._open()]
         return AlarmsReport(
             highest(states), self._audio, self._paused_until, (*states, *reversed(self._ended))
         )
@@ -263,8 +267,8 @@ class AlarmSystem:
             condition for condition in self.conditions.values() if condition.episode.signal is not Signal.OFF
         ]
 
-    def _state(self, condition: Condition, now: Instant) -> ConditionState:
-        row, episode, judgement = condition.row, condition.episode, condition.judgement
+    def _state(self, condition: Condition, episode: Episode, now: Instant) -> ConditionState:
+        row, judgement = condition.row, condition.judgement
         return ConditionState(
             id=row.id,
             mdc=row.mdc,
@@ -293,8 +297,8 @@ class AlarmSystem:
         self.board.on(source, fact, now)
         if source == self.board.primary.get(Vital.NIBP_SYS):
             match fact:
-                case Measurement():
-                    self.schedule.on_measured(now)
+                case Measurement(parts, dated):
+                    self._take_measurement(parts, now, dated=dated)
                 case MeasurementFailed():
                     self.schedule.on_failed(now)
                 case Reading(Vital.NIBP_STATE, NibpState.INFLATING):
@@ -309,6 +313,13 @@ class AlarmSystem:
                 self.session.on_pump(state, remaining, now)
             case _:
                 pass
+
+    def _take_measurement(self, parts: tuple[Reading | Missing, ...], now: Instant, *, dated: bool) -> None:
+        """A reading that may be of any age satisfies no plan; one without a pressure is none."""
+        if not any(isinstance(part, Reading) and part.vital in PRESSURES for part in parts):
+            self.schedule.on_failed(now)
+        elif dated:
+            self.schedule.on_measured(now)
 
     @property
     def _pressure_alarm(self) -> bool:
@@ -353,8 +364,8 @@ class AlarmSystem:
         outcomes: list[Outcome] = []
         for condition in self.conditions.values():
             before = condition.stage
-            changes = condition.walk(scene, self._episodes + 1, now)
-            outcomes += [self._transition(condition, change, now) for change in changes]
+            happenings = condition.walk(scene, self._episodes + 1, now)
+            outcomes += self._transitions(condition, happenings, now)
             self._ask_for_repeat(condition, before, now)
         return outcomes
 
@@ -375,15 +386,22 @@ class AlarmSystem:
             cuff_blanks_pulse=self.settings.cuff_on_probe_limb,
         )
 
-    def _transition(self, condition: Condition, change: Change, now: Instant) -> Transition:
+    def _transitions(
+        self, condition: Condition, happenings: Iterable[Happening], now: Instant
+    ) -> list[Transition]:
+        return [self._transition(condition, happening, now) for happening in happenings]
+
+    def _transition(self, condition: Condition, happening: Happening, now: Instant) -> Transition:
+        change = happening.change
         if change is Change.RAISED:
             self._episodes += 1
             if condition.row.watched_closely:
                 self.schedule.watch_closely()
-        state = self._state(condition, now)
+        state = self._state(condition, happening.episode, now)
         if state.presence is Presence.ENDED:
-            self._ended.append(state)
-        if change in (Change.RAISED, Change.ESCALATED, Change.RETURNED):
+            # What is over keeps its name and loses its number, which would look like one of now.
+            self._ended.append(replace(state, value=None, text=state.name))
+        if change in (Change.RAISED, Change.ESCALATED):
             self._maybe_end_pause(state.priority)
         return Transition(change, now, state)
 
@@ -396,16 +414,16 @@ class AlarmSystem:
     # Acknowledging and pausing
 
     def _acknowledge(self, condition: Condition, by: str, now: Instant) -> list[Outcome]:
-        changes = condition.acknowledge(by, now)
-        if changes and condition.row.confirms_stop:
+        happenings = condition.acknowledge(by, now)
+        if happenings and condition.row.confirms_stop:
             self.session.confirm_stop(now)
-        return [self._transition(condition, change, now) for change in changes]
+        return [*self._transitions(condition, happenings, now)]
 
     def _acknowledge_one(self, action: Acknowledge, by: str, now: Instant) -> list[Outcome]:
         condition = self.conditions.get(action.condition)
         if condition is None or condition not in self._open():
             return [Declined(Refusal.NO_SUCH_EPISODE, f"{action.condition} is not present")]
-        state = self._state(condition, now)
+        state = self._state(condition, condition.episode, now)
         if state.episode != action.episode:
             return [Declined(Refusal.NO_SUCH_EPISODE, f"the present episode is {state.episode}")]
         if state.priority is None or action.priority < state.priority:
@@ -435,17 +453,27 @@ class AlarmSystem:
 
     # Patient and cuff
 
-    def _set_patient(self, patient: SetPatient, now: Instant) -> None:
+    def _set_patient(self, patient: SetPatient, now: Instant) -> list[Outcome]:
+        """Another patient: the last one's readings, what rests on them and what was acknowledged are void."""
         new = patient.reference != self.patient.reference
         self.patient = patient
-        if new:
-            self.session.new_patient(now)
-            self.schedule.new_patient(now)
-            self.board.forget_patient()
+        if not new:
+            return []
+        self.session.new_patient(now)
+        self.schedule.new_patient(now)
+        self.board.forget_patient()
+        outcomes: list[Outcome] = []
+        for condition in self.conditions.values():
+            void = condition.row.id in PRESSURE_ALARMS
+            happenings = condition.end() if void else condition.forget_acknowledgement()
+            outcomes += self._transitions(condition, happenings, now)
+        return outcomes
 
     def _measure_on_demand(self, now: Instant) -> list[Outcome]:
         if not self.board.offers(Vital.NIBP_SYS):
             return [Declined(Refusal.NOT_POSSIBLE, "no device of this bed measures blood pressure")]
+        if not self.board.sources[self.board.primary[Vital.NIBP_SYS]].starts_nibp:
+            return [Declined(Refusal.NOT_POSSIBLE, "this bed's device cannot be started from outside")]
         if not self.board.link_up(Vital.NIBP_SYS):
             return [Declined(Refusal.NOT_POSSIBLE, "the blood-pressure monitor is not heard")]
         if self.board.cuff_inflated:

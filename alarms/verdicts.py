@@ -18,7 +18,7 @@ from alarms.limits import Threshold
 from alarms.schedule import OUTDATED_FACTOR
 from alarms.session import Phase, Session
 from bedside.facts import FlagName, Quality, Reason
-from bedside.instants import Instant, earliest
+from bedside.instants import SECOND, Instant, earliest
 from bedside.vitals import PumpState, RespirationSource, Vital
 
 
@@ -227,7 +227,7 @@ _PULSE_LOST: Final = frozenset({Reason.SEARCHING, Reason.LOW_PERFUSION, Reason.U
 
 @dataclass(frozen=True, slots=True)
 class ProbeOff:
-    """The probe is off, or searches without ever having found a pulse since it was applied."""
+    """The probe is off, or has not found a pulse since it was applied."""
 
     def judge(self, scene: Scene, now: Instant) -> Judgement:
         board = scene.board
@@ -236,7 +236,7 @@ class ProbeOff:
                 return Judgement(Verdict.NORMAL, until=board.changes_at(Vital.SPO2, now))
             case Absent(Reason.PROBE_OFF):
                 return Judgement(Verdict.ABNORMAL)
-            case Absent(Reason.SEARCHING):
+            case Absent(reason) if reason in _PULSE_LOST:
                 return NORMAL if board.pulse_armed else Judgement(Verdict.ABNORMAL)
             case _:
                 return UNKNOWN
@@ -263,16 +263,28 @@ class Flagged:
                 return NORMAL
 
 
+TRICKLE: Final = 20 * SECOND
+"""How much longer than silence itself a line may come and go before it counts as lost."""
+
+
 @dataclass(frozen=True, slots=True)
 class Silent:
-    """No valid frame from the device that is primary for a vital: abnormal since it was last heard."""
+    """No valid frame from the device that is primary for a vital: abnormal since it was last heard.
+
+    A line that comes and goes is lost too, `TRICKLE` after its last steady spell: else one frame every few
+    seconds would keep both the patient's alarms and this one from ever being raised.
+    """
 
     vital: Vital
 
     def judge(self, scene: Scene, now: Instant) -> Judgement:
-        if scene.board.link_up(self.vital):
+        board = scene.board
+        if board.steady(self.vital):
             return NORMAL
-        return Judgement(Verdict.ABNORMAL, since=scene.board.silent_since(self.vital))
+        trickling_since = board.steady_until(self.vital) + TRICKLE
+        if board.link_up(self.vital):
+            return Judgement(Verdict.ABNORMAL, since=trickling_since)
+        return Judgement(Verdict.ABNORMAL, since=min(board.heard_at(self.vital), trickling_since))
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +297,7 @@ class NotRenewed:
     def judge(self, scene: Scene, now: Instant) -> Judgement:
         board = scene.board
         if not board.link_up(self.vital):
-            handed_over_at = board.silent_since(self.vital) + self.after
+            handed_over_at = board.heard_at(self.vital) + self.after
             if now >= handed_over_at:
                 return NORMAL
             return Judgement(Verdict.UNKNOWN, until=handed_over_at)

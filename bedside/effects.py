@@ -17,10 +17,11 @@ from bedside.vitals import RespirationSource, Vital
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Write these bytes to the port of this device."""
+    """Write these bytes to the port of this device. Decided at `at`: an old request is not made late."""
 
     device: str
     data: bytes
+    at: Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,6 @@ class Change(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     RESOUNDED = "resounded"
     LATCHED = "latched"
-    RETURNED = "returned"
     ENDED = "ended"
 
 

@@ -173,7 +173,7 @@ class World:
         at, told = self.now - BEGINNING, self.told
         for effect in effects:
             match effect:
-                case Write(device, data):
+                case Write(device, data, _):
                     self._send(device, data, to_agent=False)
                 case Transition():
                     told.transitions.append((effect.at - BEGINNING, effect))

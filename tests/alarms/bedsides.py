@@ -43,7 +43,7 @@ BEGINNING: Final = 1_000 * SECOND
 OXIMETER: Final = Source("oximeter", (Vital.SPO2, Vital.PR), SILENCE)
 MONITOR: Final = Source("monitor", (Vital.RR,), SILENCE, RespirationSource.THORACIC)
 PLETH_MONITOR: Final = Source("monitor", (Vital.RR,), SILENCE, RespirationSource.PLETH)
-CUFF: Final = Source("nibp", (*NIBP_RESULT, Vital.NIBP_STATE), 12 * SECOND)
+CUFF: Final = Source("nibp", (*NIBP_RESULT, Vital.NIBP_STATE), 12 * SECOND, starts_nibp=True)
 PUMP: Final = Source("pump", (Vital.PUMP_STATE, Vital.VOLUME_REMAINING), SILENCE)
 ALL: Final = (OXIMETER, MONITOR, CUFF, PUMP)
 

@@ -8,6 +8,7 @@ from bedside.commands import (
     AcknowledgeSounding,
     MeasureNibp,
     PauseAudio,
+    Refusal,
     ResumeAudio,
     SetPatient,
 )
@@ -111,15 +112,23 @@ class TestAcknowledging:
 
     def test_latched_that_returns(self, bedside: Bedside) -> None:
         bedside.set(pr=155).to(16).set(pr=80).to(60).set(pr=155).to(65)
-        assert [word for _, word in bedside.changes("P2")] == ["raised", "latched", "returned"]
+        assert [word for _, word in bedside.changes("P2")] == ["raised", "latched", "ended", "raised"]
         assert bedside.state("P2").presence is Presence.PRESENT
-        assert bedside.state("P2").since == bedside.beginning + 15 * 10**9
-        assert len({t.state.episode for t in bedside.transitions("P2")}) == 1
+        assert bedside.state("P2").since == bedside.beginning + 65 * 10**9
+        assert len({t.state.episode for t in bedside.transitions("P2")}) == 2
+
+    def test_acknowledging_the_latched_one_does_not_silence_its_return(self, bedside: Bedside) -> None:
+        bedside.set(pr=155).to(16).set(pr=80).to(60)
+        latched = bedside.state("P2")
+        bedside.set(pr=155).to(65)
+        outcomes = bedside.ask(Acknowledge("P2", latched.episode, Priority.HIGH))
+        assert refusals(outcomes) == [Refusal.NO_SUCH_EPISODE]
+        assert bedside.level().sound is Priority.HIGH
 
     def test_acknowledged_after_its_return(self, bedside: Bedside) -> None:
         bedside.set(pr=155).to(16).set(pr=80).to(60).set(pr=155).to(65).acknowledge("P2")
         bedside.set(pr=80).to(80)
-        assert [word for _, word in bedside.changes("P2")][3:] == ["acknowledged", "ended"]
+        assert [word for _, word in bedside.changes("P2")][4:] == ["acknowledged", "ended"]
 
     def test_all_that_sounds(self, bedside: Bedside) -> None:
         bedside.set(pr=155, spo2=89, rr=8).to(60)

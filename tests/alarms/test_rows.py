@@ -234,6 +234,10 @@ def _breathless(bedside: Bedside) -> None:
     bedside.set(rr=9, spo2=91)
 
 
+STEADY_S = 5
+"""A line counts as back after five seconds without another loss."""
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """A condition that begins and ends with an act; `clear_s` after the good act it is over."""
@@ -288,12 +292,12 @@ EVENTS = (
         clear_s=5,
         case="weak",
     ),
-    Event("T5", _cut("oximeter"), _plug("oximeter"), 10, MEDIUM),
+    Event("T5", _cut("oximeter"), _plug("oximeter"), 10, MEDIUM, clear_s=STEADY_S),
     Event("T6", _frozen, _thawed, 10, MEDIUM),
-    Event("T7", _cut("nibp"), _plug("nibp"), 30, LOW, case="before"),
-    Event("T7", _cut("nibp"), _plug("nibp"), 30, MEDIUM, dosing=True),
-    Event("T12", _cut("pump"), _plug("pump"), 60, LOW, case="before"),
-    Event("T12", _cut("pump"), _plug("pump"), 10, MEDIUM, dosing=True),
+    Event("T7", _cut("nibp"), _plug("nibp"), 30, LOW, clear_s=STEADY_S, case="before"),
+    Event("T7", _cut("nibp"), _plug("nibp"), 30, MEDIUM, clear_s=STEADY_S, dosing=True),
+    Event("T12", _cut("pump"), _plug("pump"), 60, LOW, clear_s=STEADY_S, case="before"),
+    Event("T12", _cut("pump"), _plug("pump"), 10, MEDIUM, clear_s=STEADY_S, dosing=True),
 )
 
 

