@@ -42,6 +42,9 @@ RECORD_BYTES: Final = 4
 PLETH_RATE_HZ: Final = 75
 WAVEFORM_SAMPLES: Final = 15
 
+PULSE_HOLD_FRAMES: Final = 7 * PLETH_RATE_HZ // 2
+"""3.5 s. The slowest rate a device tells, 18 /min, has a pulse every 3.3 s: later than this there is none."""
+
 RECORDS_TO_LOCK: Final = 5
 """DF8 has no checksum. Three records in a row rule out DF2 and DF7; five make chance on a noisy line rare."""
 
@@ -82,14 +85,14 @@ class Format(Enum):
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What one packet, or one DF8 record, says."""
+    """What one packet, or one DF8 record, says. None: nothing was said about it since the port was opened."""
 
     rate: int
     saturation: int
     probe_off: bool
     out_of_track: bool
-    artefact: bool
-    low_perfusion: bool
+    artefact: bool | None
+    low_perfusion: bool | None
     low_battery: bool
 
     @property
@@ -111,8 +114,10 @@ class NoninCodec:
         self._noise_bytes = 0  # since the last good DF8 record
         self._packet: list[bytes] = []
         self._samples: list[int] = []
-        self._artefact = False  # of the last pulse seen; between pulses the device says nothing
-        self._red = False
+        # Of the last pulse seen: between pulses the device says nothing. None before the first.
+        self._artefact: bool | None = None
+        self._red: bool | None = None
+        self._unmarked_frames = 0  # since the last frame that told of a pulse or an artefact
 
     @property
     def deadline(self) -> Instant | None:
@@ -133,7 +138,8 @@ class NoninCodec:
                 return out
             case Opened() | Closed():
                 self._unlock(RejectReason.LENGTH)
-                self._artefact = self._red = False
+                self._artefact = self._red = None
+                self._unmarked_frames = 0
                 self._flags.forget()
                 return [*self._framer.flush()]
             case _:
@@ -232,8 +238,13 @@ class NoninCodec:
         return facts
 
     def _note_pulse(self, status: int) -> None:
-        """Perfusion and artefact belong to a pulse: they hold until the next one."""
-        if status & (SNSA | SNSD):
+        """Perfusion and artefact belong to a pulse: they hold until the next one, or until it is overdue.
+
+        A heart that stands still has no next pulse. The last one's artefact must not explain its silence.
+        """
+        marked = status & (RPRF | GPRF | ARTF)
+        self._unmarked_frames = 0 if marked else min(self._unmarked_frames + 1, PULSE_HOLD_FRAMES)
+        if status & (SNSA | SNSD) or self._unmarked_frames == PULSE_HOLD_FRAMES:
             self._artefact = self._red = False
         elif status & (RPRF | GPRF):
             self._artefact = bool(status & ARTF)
@@ -273,17 +284,16 @@ class NoninCodec:
         return self._tell(spoken, state)
 
     def _tell(self, spoken: Format, state: State) -> list[Fact]:
+        flags = {
+            FlagName.ARTEFACT: state.artefact,
+            FlagName.LOW_PERFUSION: state.low_perfusion,
+            FlagName.LOW_BATTERY: state.low_battery,
+        }
         return [
             Frame(spoken.value),
             _vital(Vital.SPO2, state.saturation, NO_SATURATION, state),
             _vital(Vital.PR, state.rate, NO_RATE, state),
-            *self._flags.news(
-                {
-                    FlagName.ARTEFACT: state.artefact,
-                    FlagName.LOW_PERFUSION: state.low_perfusion,
-                    FlagName.LOW_BATTERY: state.low_battery,
-                }
-            ),
+            *self._flags.news({name: on for name, on in flags.items() if on is not None}),
         ]
 
 

@@ -144,6 +144,39 @@ def test_artefact_and_perfusion_hold_between_pulses_and_end_with_the_next() -> N
     ]
 
 
+@pytest.mark.parametrize("df7", [False, True], ids=["df2", "df7"])
+@pytest.mark.parametrize("last_bits", [ARTF | GREEN, ARTF | RED, ARTF])
+def test_a_last_artefact_does_not_explain_a_heart_that_stands_still(last_bits: int, *, df7: bool) -> None:
+    """The marks end with frame 14 of the first packet; 262 frames later 3.5 s have passed without one."""
+    silent = packet(floats(511, 127), every=OOT, df7=df7)
+    codec = NoninCodec()
+    line = packet(floats(), dict.fromkeys(PULSE, last_bits), df7=df7) + silent * 14
+    told = [f for at in range(0, len(line), 7) for f in codec.on(Received(line[at : at + 7]), 0)]
+    # 11 + 10 * 25 = 261 frames at the end of packet 11: the twelfth has the 262nd.
+    states = [fact for fact in told if isinstance(fact, Reading | Missing)]
+    assert states[2:] == missing(Reason.MOTION) * 10 + missing(Reason.SEARCHING) * 4
+    ended = told.index(Flag(FlagName.ARTEFACT, on=False))
+    assert told[ended - 3] == Frame("DF7" if df7 else "DF2")
+    assert told[ended - 2 : ended] == missing(Reason.SEARCHING)
+
+
+def test_a_slow_pulse_or_an_artefact_alone_keeps_the_hold() -> None:
+    quiet = packet(floats(511, 127), every=OOT)
+    every_3_3_s = packet(floats(511, 127), dict.fromkeys(PULSE, ARTF | GREEN), every=OOT) + quiet * 9
+    assert {*numbers(tell(every_3_3_s * 4))} == {*missing(Reason.MOTION)}
+    without_pulse = packet(floats(511, 127), {5: ARTF}, every=OOT) + quiet * 9
+    assert {*numbers(tell(without_pulse * 4))} == {*missing(Reason.MOTION)}
+
+
+def test_low_perfusion_ends_with_the_pulses() -> None:
+    told = tell(packet(floats(), dict.fromkeys(PULSE, RED)), *[packet(floats(511, 127))] * 12)
+    assert numbers(told)[2:] == missing(Reason.LOW_PERFUSION) * 10 + missing(Reason.SEARCHING) * 2
+    assert [fact for fact in told if isinstance(fact, Flag)] == [
+        Flag(FlagName.LOW_PERFUSION, on=True),
+        Flag(FlagName.LOW_PERFUSION, on=False),
+    ]
+
+
 def test_finger_out_forgets_the_last_pulse() -> None:
     red = packet(floats(), dict.fromkeys(PULSE, RED))
     told = tell(red, packet(floats(), every=SNSA), packet(floats(511, 127), every=OOT))
@@ -287,6 +320,17 @@ def test_state_of_a_record(record: str, told: list[Fact]) -> None:
     assert numbers(tell(*[GOOD_RECORD] * 4, record))[8:] == told
 
 
+def test_an_artefact_of_format_8_holds_for_its_record_only() -> None:
+    told = tell(*[GOOD_RECORD] * 5, "A7 7F 7F 00", "A3 7F 7F 00")
+    assert told[-7:] == [
+        *missing(Reason.MOTION),
+        Flag(FlagName.ARTEFACT, on=True),
+        Frame("DF8"),
+        *missing(Reason.SEARCHING),
+        Flag(FlagName.ARTEFACT, on=False),
+    ]
+
+
 def test_one_bad_record_does_not_end_a_lock_of_format_8() -> None:
     told = tell(
         *[GOOD_RECORD] * 5, "80 C8 61 00", GOOD_RECORD, "80 48 00 00", GOOD_RECORD, "80 48", GOOD_RECORD
@@ -358,11 +402,31 @@ def test_reopening_starts_from_nothing() -> None:
     assert codec.on(Closed(), 1) == []
     assert codec.on(Opened(), 2) == []
     assert codec.on(Received(one[60:]), 3) == []
-    told = codec.on(Received(packet(floats())), 4)
+    told = codec.on(Received(packet(floats(), GREEN_PULSE)), 4)
     assert [fact for fact in told if isinstance(fact, Rejected | Flag)] == [
         Rejected(RejectReason.LENGTH, 65),
         Flag(FlagName.ARTEFACT, on=False),
         Flag(FlagName.LOW_BATTERY, on=False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("evidence", "silent_packets"),
+    [(packet(floats(), GREEN_PULSE), 3), (packet(floats(), every=SNSA), 3), (packet(floats()), 10)],
+    ids=["a pulse", "the finger out", "no pulse for 3.5 s"],
+)
+def test_after_reopening_a_flag_of_a_pulse_ends_on_evidence_only(
+    evidence: bytes, silent_packets: int
+) -> None:
+    codec = NoninCodec()
+    codec.on(Received(packet(floats(), dict.fromkeys(PULSE, ARTF | RED))), 0)
+    codec.on(Closed(), 1)
+    codec.on(Opened(), 2)
+    between_pulses = codec.on(Received(packet(floats()) * silent_packets), 3)
+    assert [fact for fact in between_pulses if isinstance(fact, Flag)] == []
+    assert [fact for fact in codec.on(Received(evidence), 4) if isinstance(fact, Flag)] == [
+        Flag(FlagName.ARTEFACT, on=False),
+        Flag(FlagName.LOW_PERFUSION, on=False),
     ]
 
 
