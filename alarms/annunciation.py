@@ -19,7 +19,14 @@ from bedside.vitals import QUANTITIES
 INFUSION_RUNNING: Final = "infusion running"
 PUMP_NOT_HEARD: Final = "pump not heard, infusion may be running"
 
-UNIT_TEXT: Final = {"%": " %", "{beat}/min": "/min", "{breath}/min": "/min", "mm[Hg]": " mmHg", "mL": " mL"}
+UNIT_TEXT: Final = {
+    "%": " %",
+    "{beat}/min": "/min",
+    "{breath}/min": "/min",
+    "mm[Hg]": " mmHg",
+    "mL": " mL",
+    "1": "",
+}
 
 
 def describe(row: Row, judgement: Judgement, *, pump: str) -> str:

@@ -5,6 +5,7 @@ line that is lost makes all its continuous values missing at once. A cuff readin
 outlives its line, is doubted after one and a half intervals and blank after three.
 """
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -67,6 +68,14 @@ class Absent:
     reason: Reason
 
 
+@dataclass(frozen=True, slots=True)
+class PulseGap:
+    """How far the pulse at the cuff was from the pulse at the probe, at one cuff reading."""
+
+    per_min: float
+    doubted: bool
+
+
 @dataclass(slots=True)
 class _Link:
     """What is known of one source's line."""
@@ -92,6 +101,7 @@ class Board:
         self.cuff_inflated_at: Instant | None = None
         self.cuff_inflated = False
         self.pulse_armed = False
+        self.pulse_gaps: deque[PulseGap] = deque(maxlen=2)
         self._pulse_since: Instant | None = None
         self._entries: dict[tuple[Vital, str], Known | Absent] = {}
         self._renewed: dict[tuple[Vital, str], Instant] = {}
@@ -113,9 +123,11 @@ class Board:
         match fact:
             case Reading() | Missing():
                 self._note(source, fact, now)
-            case Measurement(parts):
+            case Measurement(parts, dated):
                 for part in parts:
                     self._note(source, part, now)
+                    if dated and source == self.primary.get(Vital.NIBP_PR):
+                        self._compare_pulses(part, now)
             case Flag(name, on, detail):
                 if on:
                     link.flags[name] = detail
@@ -162,6 +174,18 @@ class Board:
             if fact.reason in (Reason.PROBE_OFF, Reason.SENSOR_FAULT):
                 self.pulse_armed = False
 
+    def _compare_pulses(self, part: Reading | Missing, now: Instant) -> None:
+        """The cuff's pulse against the probe's, while both are of this instant."""
+        match part, self.look(Vital.PR, now):
+            case (
+                Reading(Vital.NIBP_PR, int() | float() as cuff, quality),
+                Known(int() | float() as probe, probe_quality),
+            ):
+                doubted = Quality.QUESTIONABLE in (quality, probe_quality)
+                self.pulse_gaps.append(PulseGap(abs(cuff - probe), doubted))
+            case _:
+                pass
+
     def _follow_cuff(self, state: Value, now: Instant) -> None:
         was, self.cuff_inflated = self.cuff_inflated, state in (NibpState.INFLATING, NibpState.DEFLATING)
         if was or self.cuff_inflated:
@@ -169,6 +193,7 @@ class Board:
 
     def forget_patient(self) -> None:
         """A new patient: the last one's spot values must not be shown."""
+        self.pulse_gaps.clear()
         self._entries = {key: entry for key, entry in self._entries.items() if key[0] not in SPOT}
 
     # What is known now

@@ -24,11 +24,13 @@ from alarms.verdicts import (
     Above,
     AllOf,
     AnyOf,
+    AsJudged,
     AtLeast,
     AudioPaused,
     Below,
     DeliveringUnwatched,
     Flagged,
+    Lately,
     NibpFailed,
     NibpOld,
     NibpOverdue,
@@ -36,6 +38,8 @@ from alarms.verdicts import (
     PanelFault,
     ProbeOff,
     PulseLost,
+    PulsesApart,
+    RatioAtLeast,
     RespirationSilent,
     Rule,
     Silent,
@@ -43,7 +47,7 @@ from alarms.verdicts import (
     StoppedBeforeEnd,
 )
 from bedside.facts import FlagName
-from bedside.instants import SECOND
+from bedside.instants import MINUTE, SECOND
 from bedside.priorities import Category, Kind, Priority
 from bedside.vitals import RespirationSource, Vital
 
@@ -214,6 +218,20 @@ _PHYSIOLOGICAL: Final = (
         source="PRODIGY counts 5 or fewer as an event; vendor preset 6",
     ),
     Row(
+        "R4",
+        "breathing fast",
+        Kind.PHYSIOLOGICAL,
+        Category.VENTILATION,
+        MDC_EVT_HI_VAL_GT_LIM,
+        Above("r4_rr_high", hysteresis=3),
+        (MEDIUM,),
+        Delay(30),
+        needs=_RR,
+        tells_infusion=True,
+        reason="reversible, prompt; distress or allergy",
+        source="vendor presets 30; NEWS2 scores 3 at 25 or more",
+    ),
+    Row(
         "P1",
         "pulse fast",
         Kind.PHYSIOLOGICAL,
@@ -281,6 +299,19 @@ _PHYSIOLOGICAL: Final = (
         reason="asystole cannot be excluded",
         source="times are ours; vendor practice bounds the wait for a cuff on the same limb at 60 s",
         hint="check the patient, then the probe",
+    ),
+    Row(
+        "P6",
+        "pulse at cuff and probe differ",
+        Kind.PHYSIOLOGICAL,
+        Category.CARDIOVASCULAR,
+        MDC_EVT_ALARM,
+        PulsesApart("p6_pulses_apart", hysteresis=10),
+        (LOW,),
+        clear_after_s=0,
+        needs=(Vital.PR, Vital.NIBP_PR),
+        reason="one of the two is wrong, or the rhythm is irregular",
+        source="ours",
     ),
     Row(
         "B1",
@@ -371,6 +402,47 @@ _PHYSIOLOGICAL: Final = (
         tells_infusion=True,
         reason="death, prompt; breathing and saturation together warn before either alone",
         source="ours, near the usual stop values of clinics: 8 to 10 breaths, SpO2 90 to 92 %",
+    ),
+    Row(
+        "C2",
+        "low output with slow pulse",
+        Kind.PHYSIOLOGICAL,
+        Category.CARDIOVASCULAR,
+        MDC_EVT_ALARM,
+        AllOf((AnyOf((AsJudged("P3"), AsJudged("P4"))), Lately("B3", within=3 * MINUTE))),
+        (HIGH,),
+        latching=True,
+        needs=(Vital.PR, Vital.NIBP_SYS),
+        tells_infusion=True,
+        reason="death, prompt; a faint with slow pulse and low pressure, seen in a ketamine trial",
+        source="ours, from the limits of P3 and B3",
+    ),
+    Row(
+        "C3",
+        "possible anaphylaxis",
+        Kind.PHYSIOLOGICAL,
+        Category.CARDIOVASCULAR,
+        MDC_EVT_ALARM,
+        AllOf(
+            (
+                Above("c3_pulse_high", hysteresis=5),
+                AnyOf(
+                    (
+                        Below("c3_sys_low", hysteresis=5),
+                        RatioAtLeast("c3_shock", hysteresis=0.1, per=Vital.NIBP_SYS),
+                    )
+                ),
+                Below("c3_spo2_low", hysteresis=2),
+            )
+        ),
+        (HIGH,),
+        Delay(15),
+        latching=True,
+        needs=(Vital.PR, Vital.NIBP_SYS, Vital.SPO2),
+        tells_infusion=True,
+        reason="death, prompt; fewer than one in a hundred, but lethal",
+        source="ours; shock index: pulse rate by systolic pressure",
+        hint="check: allergy, airway",
     ),
 )
 

@@ -32,12 +32,14 @@ from alarms.verdicts import (
     Above,
     AllOf,
     AnyOf,
+    AsJudged,
     AtLeast,
     AudioPaused,
     Below,
     DeliveringUnwatched,
     Flagged,
     Judgement,
+    Lately,
     NibpFailed,
     NibpOld,
     NibpOverdue,
@@ -45,6 +47,8 @@ from alarms.verdicts import (
     PanelFault,
     ProbeOff,
     PulseLost,
+    PulsesApart,
+    RatioAtLeast,
     RespirationSilent,
     Rule,
     Silent,
@@ -199,12 +203,16 @@ _WORDS: Final[Mapping[type, Words]] = {
 def words(rule: Rule, limits: Mapping[str, LimitRow]) -> Words:
     """What a rule looks for, in words and with its preset limit. TypeError for a rule that has none."""
     match rule:
-        case Below(limit, hysteresis):
-            return _compared(limits[limit], "below {}", -1, "{} or more", hysteresis)
-        case Above(limit, hysteresis):
-            return _compared(limits[limit], "above {}", 1, "{} or less", -hysteresis)
-        case AtLeast(limit, hysteresis):
-            return _compared(limits[limit], "{} or more", 0, "{} or less", -hysteresis)
+        case Below() | Above() | AtLeast() | RatioAtLeast() | PulsesApart():
+            return _past_a_limit(rule, limits[rule.limit])
+        case AsJudged(other):
+            return Words(f"what {other} looks for is found now", f"it is not found for {other}", _OXIMETER)
+        case Lately(other, within):
+            return Words(
+                f"{other} is present or found, or was within {_span(within)}",
+                f"{other} is over for {_span(within)}",
+                _CUFF,
+            )
         case AnyOf(parts):
             return _combined(parts, limits, abnormal=" or ", normal=" and ")
         case AllOf(parts):
@@ -236,6 +244,20 @@ def words(rule: Rule, limits: Mapping[str, LimitRow]) -> Words:
             raise TypeError(f"{type(rule).__name__}: no words for this rule in alarms.disclosure")
 
 
+def _past_a_limit(rule: Below | Above | AtLeast | RatioAtLeast | PulsesApart, limit: LimitRow) -> Words:
+    match rule:
+        case Below(_, hysteresis):
+            return _compared(limit, "below {}", -1, "{} or more", hysteresis)
+        case Above(_, hysteresis):
+            return _compared(limit, "above {}", 1, "{} or less", -hysteresis)
+        case AtLeast(_, hysteresis):
+            return _compared(limit, "{} or more", 0, "{} or less", -hysteresis)
+        case RatioAtLeast(_, hysteresis, per):
+            return _divided(limit, per, hysteresis)
+        case PulsesApart(_, hysteresis):
+            return _apart(limit, hysteresis)
+
+
 def _compared(limit: LimitRow, abnormal: str, beyond: int, normal: str, hysteresis: float) -> Words:
     """`beyond`: how many of the vital's smallest steps past its limit an example is."""
     quantity = QUANTITIES[limit.vital]
@@ -250,6 +272,28 @@ def _compared(limit: LimitRow, abnormal: str, beyond: int, normal: str, hysteres
             limit=limit.preset,
             vital=limit.vital,
         ),
+        limits=(limit,),
+    )
+
+
+def _divided(limit: LimitRow, per: Vital, hysteresis: float) -> Words:
+    ratio = f"{QUANTITIES[limit.vital].name} by {QUANTITIES[per].name}"
+    return Words(
+        f"{ratio} {limit.preset:g} or more",
+        f"{ratio} {limit.preset - hysteresis:g} or less (hysteresis {hysteresis:g})",
+        _CUFF,
+        limits=(limit,),
+    )
+
+
+def _apart(limit: LimitRow, hysteresis: float) -> Words:
+    return Words(
+        "at each of the last two cuff readings, pulse rate at cuff and probe more than "
+        f"{_amount(limit, limit.preset)} apart",
+        f"a reading with {_amount(limit, limit.preset - hysteresis)} or less "
+        f"(hysteresis {_amount(limit, hysteresis)})",
+        _CUFF,
+        found=Judgement(Verdict.ABNORMAL, detail="21/min apart"),
         limits=(limit,),
     )
 

@@ -7,7 +7,7 @@ oximeter's low limit is not preset below 85 % (ISO 80601-2-61).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from bedside.effects import Origin
@@ -16,7 +16,10 @@ from bedside.vitals import QUANTITIES, Vital
 
 @dataclass(frozen=True, slots=True)
 class LimitRow:
-    """One threshold, in the unit of its vital. `reason` says what the hard bounds guard against."""
+    """One threshold, in the unit of its vital, or for the vital's ratio to another one.
+
+    `reason` says what the hard bounds guard against.
+    """
 
     key: str
     condition: str
@@ -25,11 +28,12 @@ class LimitRow:
     lowest: float
     highest: float
     reason: str
+    per: Vital | None = None
 
     @property
     def unit(self) -> str:
-        """UCUM unit of the threshold."""
-        return QUANTITIES[self.vital].unit
+        """UCUM unit of the threshold; a ratio is a plain number, as clinics write it."""
+        return QUANTITIES[self.vital].unit if self.per is None else RATIO
 
     @property
     def setting(self) -> str:
@@ -37,11 +41,14 @@ class LimitRow:
         return f"{self.key}_{UNIT_WORDS[self.unit]}"
 
 
+RATIO: Final = "1"
+
 UNIT_WORDS: Final[Mapping[str, str]] = {
     "%": "percent",
     "{beat}/min": "per_min",
     "{breath}/min": "per_min",
     "mm[Hg]": "mmhg",
+    RATIO: "index",
 }
 
 _NOISE_ABOVE = "above this a healthy patient alarms all the time"
@@ -71,10 +78,12 @@ _ROWS: Final = (
     _low("s2_spo2_very_low", Vital.SPO2, 85, 75, 90),
     _low("r1_rr_low", Vital.RR, 9, 6, 12),
     _low("r2_rr_very_low", Vital.RR, 6, 4, 9),
+    _high("r4_rr_high", Vital.RR, 30, 20, 40),
     _high("p1_pulse_high", Vital.PR, 120, 90, 150),
     _high("p2_pulse_very_high", Vital.PR, 150, 110, 200),
     _low("p3_pulse_low", Vital.PR, 50, 40, 60),
     _low("p4_pulse_very_low", Vital.PR, 40, 30, 50),
+    _high("p6_pulses_apart", Vital.PR, 20, 10, 40),
     _high("b1_sys_high", Vital.NIBP_SYS, 165, 140, 180),
     _high("b1_dia_high", Vital.NIBP_DIA, 100, 85, 110),
     _high("b2_sys_very_high", Vital.NIBP_SYS, 180, 155, 210),
@@ -85,6 +94,10 @@ _ROWS: Final = (
     _low("b4_mean_very_low", Vital.NIBP_MEAN, 55, 45, 65),
     _low("c1_rr_low", Vital.RR, 10, 6, 14),
     _low("c1_spo2_low", Vital.SPO2, 92, 88, 95),
+    _high("c3_pulse_high", Vital.PR, 120, 100, 150),
+    _low("c3_sys_low", Vital.NIBP_SYS, 90, 80, 110),
+    replace(_high("c3_shock", Vital.PR, 1.2, 0.9, 1.5), per=Vital.NIBP_SYS),
+    _low("c3_spo2_low", Vital.SPO2, 94, 90, 96),
 )
 
 LIMITS: Final[Mapping[str, LimitRow]] = {row.key: row for row in _ROWS}
@@ -92,6 +105,7 @@ LIMITS: Final[Mapping[str, LimitRow]] = {row.key: row for row in _ROWS}
 ORDERED: Final = (
     ("s2_spo2_very_low", "s1_spo2_low"),
     ("r2_rr_very_low", "r1_rr_low"),
+    ("r1_rr_low", "r4_rr_high"),
     ("p4_pulse_very_low", "p3_pulse_low"),
     ("p3_pulse_low", "p1_pulse_high"),
     ("p1_pulse_high", "p2_pulse_very_high"),

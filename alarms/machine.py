@@ -22,7 +22,7 @@ Everything here is decided at an exact instant: `deadline` names the next one, `
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final
 
@@ -139,6 +139,7 @@ class Condition:
         self.stage = Stage.ABSENT
         self.episode = Episode(number=0, since=0, priority=None, signal=Signal.OFF)
         self.judgement = Judgement(Verdict.UNKNOWN)
+        self.abnormal_until: Instant | None = None
         self._abnormal_since: Instant = 0
         self._frozen_at: Instant = 0
         self._normal_since: Instant = 0
@@ -163,12 +164,19 @@ class Condition:
 
         Called after every event and at every deadline.
         """
+        self._remember(now)
         self.judgement = judgement = self.row.rule.judge(scene, now)
         self._watched = self._watch(scene, now)
         changes = self._take(judgement, scene, number, now)
         changes += self._due_now(scene, number, now)
         self._due = self._next_due(scene, now)
+        self._remember(now)
         return changes
+
+    def _remember(self, now: Instant) -> None:
+        """Note when the abnormality was last there: what was found holds until it is judged anew."""
+        if self.present or self.judgement.verdict is Verdict.ABNORMAL:
+            self.abnormal_until = now
 
     def acknowledge(self, by: str, now: Instant) -> list[Happening]:
         """Somebody has seen the episode at its present priority."""
@@ -189,7 +197,8 @@ class Condition:
 
     def end(self) -> list[Happening]:
         """What this rested on is void: the hazard, pending or present, is forgotten."""
-        self.stage = Stage.ABSENT
+        self.stage, self.abnormal_until = Stage.ABSENT, None
+        self.judgement = replace(self.judgement, verdict=Verdict.UNKNOWN)
         if self.episode.signal is Signal.OFF:
             return []
         self.episode.signal = Signal.OFF

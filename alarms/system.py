@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeAlias, assert_never
 
 from alarms.annunciation import INFUSION_RUNNING, PUMP_NOT_HEARD, Sound, annunciate, describe, highest
-from alarms.board import Board, Source
+from alarms.board import SPOT, Board, Source
 from alarms.catalogue import CATALOGUE, Row
 from alarms.limits import Threshold
 from alarms.machine import Condition, Episode, Happening, Signal, Stage
 from alarms.schedule import NibpSchedule
 from alarms.session import Phase, Session
-from alarms.verdicts import Scene, Surroundings
+from alarms.verdicts import Scene, Surroundings, Witness
 from bedside.commands import (
     Acknowledge,
     AcknowledgeSounding,
@@ -41,7 +41,7 @@ from bedside.effects import (
 from bedside.facts import Fact, Frame, Measurement, MeasurementFailed, Missing, Reading
 from bedside.instants import MINUTE, Instant, earliest, seconds
 from bedside.level import AUDIO_PAUSE, Level
-from bedside.priorities import Audio, Priority
+from bedside.priorities import Audio, Kind, Priority
 from bedside.vitals import NibpState, PumpState, Vital
 
 ENDED_KEPT: Final = 8
@@ -49,6 +49,11 @@ ENDED_KEPT: Final = 8
 
 PRESSURE_ALARMS: Final = tuple(row.id for row in CATALOGUE.values() if row.repeat_after_s is not None)
 PRESSURES: Final = frozenset({Vital.NIBP_SYS, Vital.NIBP_DIA, Vital.NIBP_MEAN})
+RESTS_ON_CUFF: Final = frozenset(
+    row.id for row in CATALOGUE.values() if row.kind is Kind.PHYSIOLOGICAL and not SPOT.isdisjoint(row.needs)
+)
+"""Void for the next patient: these go by the last one's cuff readings."""
+
 NO_PATIENT: Final = SetPatient("", None, None)
 
 
@@ -95,6 +100,7 @@ class AlarmSystem:
         self.patient = NO_PATIENT
         self.sounder = "not connected"
         self.blind = {row.id: why for row in CATALOGUE.values() if (why := self._cannot_see(row))}
+        self._witnesses: dict[str, Witness] = {}
         self.conditions = {row.id: Condition(row) for row in CATALOGUE.values() if row.id not in self.blind}
         self._ended: deque[ConditionState] = deque(maxlen=ENDED_KEPT)
         self.walks = 0
@@ -365,6 +371,7 @@ class AlarmSystem:
         for condition in self.conditions.values():
             before = condition.stage
             happenings = condition.walk(scene, self._episodes + 1, now)
+            self._witnesses[condition.row.id] = Witness(condition.judgement, condition.abnormal_until)
             outcomes += self._transitions(condition, happenings, now)
             self._ask_for_repeat(condition, before, now)
         return outcomes
@@ -384,6 +391,7 @@ class AlarmSystem:
             nibp_expected_by=expected_by,
             nibp_interval=interval,
             cuff_blanks_pulse=self.settings.cuff_on_probe_limb,
+            others=self._witnesses,
         )
 
     def _transitions(
@@ -464,7 +472,7 @@ class AlarmSystem:
         self.board.forget_patient()
         outcomes: list[Outcome] = []
         for condition in self.conditions.values():
-            void = condition.row.id in PRESSURE_ALARMS
+            void = condition.row.id in RESTS_ON_CUFF
             happenings = condition.end() if void else condition.forget_acknowledgement()
             outcomes += self._transitions(condition, happenings, now)
         return outcomes

@@ -66,8 +66,18 @@ class Surroundings:
 
 
 @dataclass(frozen=True, slots=True)
+class Witness:
+    """What another condition says: its judgement, and when it was last abnormal or present, if ever."""
+
+    judgement: Judgement
+    abnormal_until: Instant | None
+
+
+@dataclass(frozen=True, slots=True)
 class Scene:
-    """Everything a rule may look at."""
+    """Everything a rule may look at. `others` are the conditions that stand before it in the catalogue, as
+    they are now.
+    """
 
     board: Board
     limits: Mapping[str, Threshold]
@@ -77,6 +87,7 @@ class Scene:
     nibp_expected_by: Instant | None
     nibp_interval: Instant
     cuff_blanks_pulse: bool
+    others: Mapping[str, Witness]
 
 
 class Rule(Protocol):
@@ -172,6 +183,59 @@ def _compare(scene: Scene, now: Instant, limit: str, *, abnormal: _Test, normal:
 
 
 @dataclass(frozen=True, slots=True)
+class RatioAtLeast:
+    """The ratio of a limit's vital to another one, at its limit or over it; normal again at limit minus
+    hysteresis.
+    """
+
+    limit: str
+    hysteresis: float
+    per: Vital
+
+    def judge(self, scene: Scene, now: Instant) -> Judgement:
+        threshold, board = scene.limits[self.limit], scene.board
+        vital = threshold.row.vital
+        match board.look(vital, now), board.look(self.per, now):
+            case Known(int() | float() as value, quality), Known(int() | float() as other, other_quality):
+                ratio = value / other
+                if ratio >= threshold.value:
+                    verdict = Verdict.ABNORMAL
+                elif ratio <= threshold.value - self.hysteresis and quality is other_quality is Quality.GOOD:
+                    verdict = Verdict.NORMAL
+                else:
+                    verdict = Verdict.WITHIN
+                until = earliest(board.changes_at(vital, now), board.changes_at(self.per, now))
+                return Judgement(verdict, until=until)
+            case _:
+                return UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class AsJudged:
+    """What another condition finds now, whether or not it has lasted long enough to be raised."""
+
+    other: str
+
+    def judge(self, scene: Scene, now: Instant) -> Judgement:
+        return scene.others[self.other].judgement
+
+
+@dataclass(frozen=True, slots=True)
+class Lately:
+    """Another condition is present or finds its abnormality, or did so within this time."""
+
+    other: str
+    within: Instant
+
+    def judge(self, scene: Scene, now: Instant) -> Judgement:
+        witness = scene.others[self.other]
+        until = witness.abnormal_until
+        if until is not None and now < until + self.within:
+            return Judgement(Verdict.ABNORMAL, until=until + self.within)
+        return Judgement(witness.judgement.verdict)
+
+
+@dataclass(frozen=True, slots=True)
 class AnyOf:
     """Abnormal when one part is; normal when all parts are."""
 
@@ -219,6 +283,27 @@ class PulseLost:
                 return Judgement(Verdict.ABNORMAL)
             case _:
                 return UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class PulsesApart:
+    """The pulse at the cuff and at the probe, compared at each cuff reading: abnormal when the last two both
+    differed by more than the limit, normal when the last one did by no more than limit minus hysteresis.
+    """
+
+    limit: str
+    hysteresis: float
+
+    def judge(self, scene: Scene, now: Instant) -> Judgement:
+        threshold, gaps = scene.limits[self.limit].value, scene.board.pulse_gaps
+        if not gaps:
+            return UNKNOWN
+        last = gaps[-1]
+        if len(gaps) == gaps.maxlen and all(gap.per_min > threshold for gap in gaps):
+            return Judgement(Verdict.ABNORMAL, detail=f"{last.per_min:.0f}/min apart")
+        if last.per_min <= threshold - self.hysteresis and not last.doubted:
+            return NORMAL
+        return Judgement(Verdict.WITHIN)
 
 
 _PULSE_LOST: Final = frozenset({Reason.SEARCHING, Reason.LOW_PERFUSION, Reason.UNSURE})

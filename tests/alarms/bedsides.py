@@ -191,13 +191,15 @@ class Bedside:
             self.tell(source, Frame("flags"), talker.flags[name])
         return self
 
-    def measure(self, sys: float | Reason = 120, dia: float = 75, mean: float = 90) -> "Bedside":
+    def measure(
+        self, sys: float | Reason = 120, dia: float = 75, mean: float = 90, pulse: float = 75
+    ) -> "Bedside":
         """A cuff measurement is finished."""
         parts: list[Reading | Missing] = [
             Missing(Vital.NIBP_SYS, sys) if isinstance(sys, Reason) else Reading(Vital.NIBP_SYS, sys),
             Reading(Vital.NIBP_DIA, dia),
             Reading(Vital.NIBP_MEAN, mean),
-            Reading(Vital.NIBP_PR, 75),
+            Reading(Vital.NIBP_PR, pulse),
         ]
         self.tell("nibp", Frame("result"), Measurement(tuple(parts)))
         return self

@@ -13,10 +13,12 @@ PRESETS = {
     "s2_spo2_very_low": 85,
     "r1_rr_low": 9,
     "r2_rr_very_low": 6,
+    "r4_rr_high": 30,
     "p1_pulse_high": 120,
     "p2_pulse_very_high": 150,
     "p3_pulse_low": 50,
     "p4_pulse_very_low": 40,
+    "p6_pulses_apart": 20,
     "b1_sys_high": 165,
     "b1_dia_high": 100,
     "b2_sys_very_high": 180,
@@ -27,6 +29,10 @@ PRESETS = {
     "b4_mean_very_low": 55,
     "c1_rr_low": 10,
     "c1_spo2_low": 92,
+    "c3_pulse_high": 120,
+    "c3_sys_low": 90,
+    "c3_shock": 1.2,
+    "c3_spo2_low": 94,
 }
 
 
@@ -71,6 +77,7 @@ def test_order_of_two_choices() -> None:
 
 def test_settings_keys_end_with_their_unit() -> None:
     assert LIMITS["s1_spo2_low"].setting == "s1_spo2_low_percent"
+    assert LIMITS["c3_shock"].setting == "c3_shock_index"
     assert all(row.setting.endswith(f"_{UNIT_WORDS[row.unit]}") for row in LIMITS.values())
 
 

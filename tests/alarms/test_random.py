@@ -26,7 +26,11 @@ LOSSES = (Reason.PROBE_OFF, Reason.SEARCHING, Reason.UNSURE, Reason.LOW_PERFUSIO
 
 Act: TypeAlias = Callable[["Story"], object]
 Step: TypeAlias = tuple[float, Act]
-_VALUES = {"spo2": (97, 92, 91, 90, 89, 84), "pr": (75, 49, 39, 115, 121, 151), "rr": (14, 10, 8, 5, 11)}
+_VALUES = {
+    "spo2": (97, 92, 91, 90, 89, 84),
+    "pr": (75, 49, 39, 115, 121, 151),
+    "rr": (14, 10, 8, 5, 11, 31, 27),
+}
 _READINGS = ((120, 75, 90), (170, 90, 110), (185, 105, 130), (164, 94, 110), (85, 60, 70), (75, 40, 50))
 
 

@@ -47,6 +47,7 @@ SIGNS = (
     Sign("S2", "spo2", 84, 85, 86, 87, 5, HIGH, True),
     Sign("R1", "rr", 8, 9, 10, 11, 30, MEDIUM, False),
     Sign("R2", "rr", 5, 6, 7, 8, 15, HIGH, True),
+    Sign("R4", "rr", 31, 30, 28, 27, 30, MEDIUM, False),
     Sign("P1", "pr", 121, 120, 116, 115, 10, MEDIUM, False),
     Sign("P2", "pr", 151, 150, 146, 145, 5, HIGH, True),
     Sign("P3", "pr", 49, 50, 52, 53, 10, MEDIUM, False),
@@ -234,6 +235,14 @@ def _breathless(bedside: Bedside) -> None:
     bedside.set(rr=9, spo2=91)
 
 
+def _faint(bedside: Bedside) -> None:
+    bedside.measure(89, 60, 70).set(pr=49)
+
+
+def _shocked(bedside: Bedside) -> None:
+    bedside.measure(105, 60, 75).set(pr=126, spo2=93)
+
+
 STEADY_S = 5
 """A line counts as back after five seconds without another loss."""
 
@@ -256,6 +265,8 @@ class Event:
 EVENTS = (
     Event("P5", _sets(pr=Reason.SEARCHING), _sets(pr=75), 10, HIGH, latching=True, clear_s=5),
     Event("C1", _breathless, _sets(rr=14), 15, HIGH, latching=True, clear_s=5),
+    Event("C2", _faint, _sets(pr=53), 0, HIGH, latching=True, clear_s=5),
+    Event("C3", _shocked, _sets(spo2=96), 15, HIGH, latching=True, clear_s=5),
     Event(
         "I1",
         _flag("pump", FlagName.OCCLUSION, on=True),
@@ -446,11 +457,13 @@ class TestPressures:
 
 
 def test_every_row_in_scope_is_there() -> None:
-    scope = "S1 S2 R1 R2 P1 P2 P3 P4 P5 B1 B2 B3 B4 C1 I1 I7 I8 T1 T4 T5 T6 T7 T8 T9 T10 T12 T13 T19 T22"
+    scope = "S1 S2 R1 R2 R4 P1 P2 P3 P4 P5 P6 B1 B2 B3 B4 C1 C2 C3 "
+    scope += "I1 I7 I8 "
+    scope += "T1 T4 T5 T6 T7 T8 T9 T10 T12 T13 T19 T22"
     assert list(CATALOGUE) == scope.split()
 
 
 def test_every_row_of_the_tables_has_its_story() -> None:
     told = {row.id for row in (*SIGNS, *EVENTS, *PRESSURES)}
-    by_hand = {"T8", "T9", "T10", "T13", "T19", "T22"}
+    by_hand = {"P6", "T8", "T9", "T10", "T13", "T19", "T22"}
     assert told | by_hand == set(CATALOGUE)

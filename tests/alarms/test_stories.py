@@ -868,17 +868,17 @@ class TestNotMonitored:
         assert self._ids(OXIMETER, PLETH_MONITOR, CUFF, PUMP) == {"R2", "T13"}
 
     def test_no_breathing(self) -> None:
-        assert self._ids(OXIMETER, CUFF, PUMP) == {"R1", "R2", "C1", "T13"}
+        assert self._ids(OXIMETER, CUFF, PUMP) == {"R1", "R2", "R4", "C1", "T13"}
 
     def test_no_cuff(self) -> None:
-        pressure = {"B1", "B2", "B3", "B4", "T7", "T8", "T9", "T10"}
+        pressure = {"P6", "B1", "B2", "B3", "B4", "C2", "C3", "T7", "T8", "T9", "T10"}
         assert self._ids(OXIMETER, MONITOR, PUMP) == pressure | {"T13"}
 
     def test_no_pump(self) -> None:
         assert self._ids(OXIMETER, MONITOR, CUFF) == {"I1", "I7", "I8", "T12", "T13"}
 
     def test_no_oximeter(self) -> None:
-        oxygen = {"S1", "S2", "P1", "P2", "P3", "P4", "P5", "C1", "T1", "T4", "T5", "T6"}
+        oxygen = {"S1", "S2", "P1", "P2", "P3", "P4", "P5", "P6", "C1", "C2", "C3", "T1", "T4", "T5", "T6"}
         assert self._ids(MONITOR, CUFF, PUMP) == oxygen | {"T13"}
 
     def test_unwatched_infusion_without_any_oximeter(self) -> None:

@@ -10,7 +10,21 @@ from alarms.catalogue import CATALOGUE, During, OnUnknown, Row
 from alarms.limits import LIMITS
 from alarms.machine import CONDITION, SIGNAL, Condition, Happening, News, Signal, Stage, Step
 from alarms.session import Phase
-from alarms.verdicts import Above, AllOf, AnyOf, AtLeast, Below, Judgement, Rule, Scene, Verdict
+from alarms.verdicts import (
+    Above,
+    AllOf,
+    AnyOf,
+    AsJudged,
+    AtLeast,
+    Below,
+    Judgement,
+    Lately,
+    PulsesApart,
+    RatioAtLeast,
+    Rule,
+    Scene,
+    Verdict,
+)
 from bedside.effects import Change, Presence
 from bedside.instants import SECOND
 from bedside.priorities import Category, Kind, Priority
@@ -207,7 +221,10 @@ class TestSignalTable:
 
 def _limits(rule: Rule) -> Iterator[str]:
     match rule:
-        case Below(limit) | Above(limit) | AtLeast(limit):
+        case Below(limit) | Above(limit) | AtLeast(limit) | PulsesApart(limit):
+            yield limit
+        case RatioAtLeast(limit, _, per):
+            assert LIMITS[limit].per is per
             yield limit
         case AnyOf(parts) | AllOf(parts):
             for part in parts:
@@ -216,8 +233,26 @@ def _limits(rule: Rule) -> Iterator[str]:
             pass
 
 
+def _others(rule: Rule) -> Iterator[str]:
+    match rule:
+        case AsJudged(other) | Lately(other):
+            yield other
+        case AnyOf(parts) | AllOf(parts):
+            for part in parts:
+                yield from _others(part)
+        case _:
+            pass
+
+
 @pytest.mark.parametrize("row", CATALOGUE.values(), ids=CATALOGUE)
 class TestCatalogue:
+    def test_looks_only_at_rows_above_it_that_the_same_bed_sees(self, row: Row) -> None:
+        order = list(CATALOGUE)
+        for other in _others(row.rule):
+            assert order.index(other) < order.index(row.id)
+            assert set(CATALOGUE[other].needs) <= set(row.needs)
+            assert CATALOGUE[other].blind <= row.blind
+
     def test_whole(self, row: Row) -> None:
         assert row.name
         assert row.reason
