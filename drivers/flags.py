@@ -1,6 +1,6 @@
 """What a codec has told about its device's flags, so that a flag is news only when it changes."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from bedside.facts import Flag, FlagName
 
@@ -28,19 +28,23 @@ class CauseMemory:
     def __init__(self) -> None:
         self._told: dict[FlagName, str | None] = {}
 
-    def news(self, causes: Mapping[FlagName, str]) -> list[Flag]:
-        """What changed now that exactly `causes` are on: first what ended, then what began."""
+    def news(self, causes: Mapping[FlagName, str], unsure: Collection[FlagName] = ()) -> list[Flag]:
+        """What changed now that `causes` are on: first what ended, then what began.
+
+        Every other flag is off, but for those of `unsure`: the device has not said, and they stay as told.
+        """
+        kept = {name: told for name, told in self._told.items() if name in unsure and name not in causes}
         ended = [
             Flag(name, on=False, detail=told or "")
             for name, told in self._told.items()
-            if name not in causes or told not in (None, causes[name])
+            if name not in kept and (name not in causes or told not in (None, causes[name]))
         ]
         began = [
             Flag(name, on=True, detail=cause)
             for name, cause in causes.items()
             if self._told.get(name) != cause
         ]
-        self._told = dict(causes)
+        self._told = {**kept, **causes}
         return ended + began
 
     def forget(self) -> None:

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, assert_never
 
-from bedside.facts import FlagName, Frame, Missing, Quality, Reading, Reason, Rejected, RejectReason
+from bedside.facts import Flag, FlagName, Frame, Missing, Quality, Reading, Reason, Rejected, RejectReason
 from bedside.instants import MILLISECOND, Instant
 from bedside.vitals import QUANTITIES, PumpState, Vital
 from drivers.contract import Closed, LineEvent, Opened, Output, Received, StartNibp, StopNibp, Transmit
@@ -86,6 +86,7 @@ ALARMS: Final[Mapping[str, NoAlarm | Ends | FlagName]] = {
 """Every other code, known to a list or not, is a `DEVICE_ALARM` and keeps its own spelling."""
 
 UNNAMED_ALARM: Final = "alarm without a code"
+BY_ALARM_REPLY: Final = frozenset(FlagName) - {FlagName.DEVICE_ALARM}
 
 KVO_LIMIT_ML_PER_H: Final = 2.5
 """A pump that runs faster than this is not merely keeping a vein open, whatever its alarm code says."""
@@ -148,9 +149,11 @@ class AlarisCodec:
         self._asked: Question | None = None
         self._asked_at: Instant = 0
         self._repeated = False
-        self._alarm = ""
+        # What the pump has said since the port was opened.
+        self._alarm: str | None = None
         self._unnamed_alarms = 0
         self._state_contradicts_alarm = False
+        self._device_alarm_known = False  # it can follow from status and alarm together
 
     @property
     def deadline(self) -> Instant | None:
@@ -187,9 +190,10 @@ class AlarisCodec:
         self._place = 0
         self._asked = None
         self._repeated = False
-        self._alarm = ""
+        self._alarm = None
         self._unnamed_alarms = 0
         self._state_contradicts_alarm = False
+        self._device_alarm_known = False
         return [*self._framer.flush()]
 
     # Asking.
@@ -261,10 +265,15 @@ class AlarisCodec:
             rate = Reading(Vital.INFUSION_RATE, rate_ml_per_h, Quality.QUESTIONABLE)
         meaning = _meaning(self._alarm)
         state = _state(mode, rate_ml_per_h, meaning)
-        known = self._alarm != "" and meaning is not NO_ALARM
-        self._unnamed_alarms = self._unnamed_alarms + 1 if alarm_flag == "A" and not known else 0
+        # In a mode that we do not know only the rate tells that drug flows.
+        guessed = state is PumpState.INFUSING and mode != "SET"
+        quality = Quality.QUESTIONABLE if guessed else Quality.GOOD
+        unnamed = alarm_flag == "A" and meaning is NO_ALARM
+        self._unnamed_alarms = self._unnamed_alarms + 1 if unnamed else 0
         self._state_contradicts_alarm = isinstance(meaning, Ends) and state is not meaning.value
-        return [Reading(Vital.PUMP_STATE, state), rate, volume, *self._flags.news(self._causes())]
+        if self._alarm is not None and self._unnamed_alarms != 1:
+            self._device_alarm_known = True
+        return [Reading(Vital.PUMP_STATE, state, quality), rate, volume, *self._news()]
 
     def _new_alarm(self, code: str) -> list[Output]:
         if code != self._alarm:
@@ -272,16 +281,26 @@ class AlarisCodec:
         self._alarm = code
         if _meaning(code) is not NO_ALARM:
             self._unnamed_alarms = 0
-        return [*self._flags.news(self._causes())]
+        return [*self._news()]
+
+    def _news(self) -> list[Flag]:
+        """What is new about the flags. One that was on before a loss stays on until the pump denies it."""
+        causes = self._causes()
+        self._device_alarm_known |= FlagName.DEVICE_ALARM in causes
+        unsure = set(BY_ALARM_REPLY) if self._alarm is None else set[FlagName]()
+        if not self._device_alarm_known:
+            unsure.add(FlagName.DEVICE_ALARM)
+        return self._flags.news(causes, unsure)
 
     def _causes(self) -> Mapping[FlagName, str]:
         meaning = _meaning(self._alarm)
         if isinstance(meaning, NoAlarm):
             # Once may be a race between the two questions; twice is an alarm that has no name.
             return {FlagName.DEVICE_ALARM: UNNAMED_ALARM} if self._unnamed_alarms > 1 else {}
+        code = self._alarm or ""
         if isinstance(meaning, Ends):
-            return {FlagName.DEVICE_ALARM: self._alarm} if self._state_contradicts_alarm else {}
-        return {meaning: self._alarm}
+            return {FlagName.DEVICE_ALARM: code} if self._state_contradicts_alarm else {}
+        return {meaning: code}
 
 
 def _judge(buffer: bytearray) -> Verdict:
@@ -320,7 +339,7 @@ def _number(vital: Vital, text: str) -> Reading | Missing | None:
     return Reading(vital, value) if QUANTITIES[vital].possible(value) else None
 
 
-def _meaning(code: str) -> NoAlarm | Ends | FlagName:
+def _meaning(code: str | None) -> NoAlarm | Ends | FlagName:
     # One list spells a code with a space for the underscore.
     return ALARMS.get(code.replace(" ", "_"), FlagName.DEVICE_ALARM) if code else NO_ALARM
 
@@ -333,9 +352,9 @@ def _state(mode: str, rate_ml_per_h: float, alarm: NoAlarm | Ends | FlagName) ->
         return PumpState.KVO
     if held:
         return PumpState.PAUSED
-    if mode != "SET":
-        return PumpState.UNKNOWN
-    return PumpState.INFUSING if rate_ml_per_h > 0 else PumpState.STOPPED
+    if rate_ml_per_h > 0:
+        return PumpState.INFUSING
+    return PumpState.STOPPED if mode == "SET" else PumpState.UNKNOWN
 
 
 def _volume_remaining(fields: list[str]) -> list[Output] | None:

@@ -315,7 +315,10 @@ def test_a_rate_on_hold_is_doubted() -> None:
         ("AL_NOALM", "SET", "3.50", PumpState.INFUSING),
         ("AL_NOALM", "SET", "0.00", PumpState.STOPPED),
         ("AL_NOALM", "HLD", "0.00", PumpState.PAUSED),
-        ("AL_NOALM", "PURGE", "3.50", PumpState.UNKNOWN),
+        ("AL_NOALM", "PURGE", "0.00", PumpState.UNKNOWN),
+        ("AL_NOALM", "PURGE", "0.01", PumpState.INFUSING),
+        ("AL_NOALM", "BOLUS", "30.00", PumpState.INFUSING),
+        ("AL_VTBIK", "BOLUS", "30.00", PumpState.INFUSING),
         ("AL_OCCLU", "HLD", "0.00", PumpState.PAUSED),
         ("AL_VTBIS", "HLD", "0.00", PumpState.COMPLETE),
         ("AL_EOIST", "SET", "0.00", PumpState.COMPLETE),
@@ -328,6 +331,14 @@ def test_a_rate_on_hold_is_doubted() -> None:
 )
 def test_state(code: str, mode: str, rate: str, state: PumpState) -> None:
     assert state_of(alarm(code), status(flag="A", mode=mode, rate=rate)) is state
+
+
+@pytest.mark.parametrize(("mode", "quality"), [("SET", Quality.GOOD), ("BOLUS", Quality.QUESTIONABLE)])
+def test_drug_that_flows_in_an_unknown_mode_is_doubted_but_told(mode: str, quality: Quality) -> None:
+    assert read(status(mode=mode))[1:3] == [
+        Reading(Vital.PUMP_STATE, PumpState.INFUSING, quality),
+        Reading(Vital.INFUSION_RATE, 3.5),
+    ]
 
 
 EXPECTED_FLAGS = {
@@ -391,6 +402,58 @@ def test_flags_are_told_again_after_the_line_was_lost() -> None:
     assert on in pump.on(Received(OCCLUSION), 3 * SECOND)
     pump.on(Opened(), 4 * SECOND)
     assert Flag(FlagName.OCCLUSION, on=False) in pump.on(Received(NO_ALARM), 5 * SECOND)
+
+
+FLAGGED = status(flag="A")
+
+
+@pytest.mark.parametrize(
+    ("before", "silent", "denial"),
+    [
+        ([OCCLUSION], [HELD, INFUSING], [NO_ALARM]),
+        ([OCCLUSION, HELD], [INFUSING], [alarm("AL_LWBAT")]),
+        ([alarm("AL_COMTO")], [INFUSING, NO_ALARM], [INFUSING]),
+        ([alarm("AL_COMTO")], [NO_ALARM], [INFUSING]),
+        ([NO_ALARM, FLAGGED, FLAGGED], [FLAGGED, NO_ALARM], [INFUSING]),
+        ([alarm("AL_EOIST"), FLAGGED], [FLAGGED, alarm("AL_EOIST")], [status(flag="A", rate="0.00")]),
+    ],
+)
+def test_after_reopening_a_flag_ends_only_when_the_pump_denies_it(
+    before: list[bytes], silent: list[bytes], denial: list[bytes]
+) -> None:
+    codec = AlarisCodec()
+
+    def tell(frames: list[bytes]) -> list[Flag]:
+        return flags([fact for frame in frames for fact in codec.on(Received(frame), 0)])
+
+    (began,) = tell(before)
+    assert began.on
+    codec.on(Closed(), 0)
+    codec.on(Opened(), 0)
+    assert tell(silent) == []
+    assert tell(denial)[0] == Flag(began.name, on=False)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ([NO_ALARM, FLAGGED, FLAGGED], [FLAGGED, NO_ALARM, FLAGGED]),
+        ([alarm("AL_EOIST"), FLAGGED], [FLAGGED, alarm("AL_EOIST"), FLAGGED]),
+    ],
+)
+def test_after_reopening_an_alarm_that_lasts_is_never_off(before: list[bytes], after: list[bytes]) -> None:
+    codec = AlarisCodec()
+    (began,) = flags([fact for frame in before for fact in codec.on(Received(frame), 0)])
+    codec.on(Opened(), 0)
+    assert flags([fact for frame in after for fact in codec.on(Received(frame), 0)]) == [began]
+
+
+def test_a_pump_that_never_answers_the_alarm_question_still_shows_its_alarm_flag() -> None:
+    pump = Pump()
+    told = [*pump.on(Received(FLAGGED), 0), *pump.on(Received(FLAGGED), SECOND)]
+    assert flags(told) == [Flag(FlagName.DEVICE_ALARM, on=True, detail="alarm without a code")]
+    pump.on(Received(b""), 10 * SECOND)
+    assert flags(pump.on(Received(INFUSING), 10 * SECOND)) == [Flag(FlagName.DEVICE_ALARM, on=False)]
 
 
 def test_flags_are_told_again_after_silence() -> None:
