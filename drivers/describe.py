@@ -21,10 +21,14 @@ Row: TypeAlias = dict[str, object]
 
 
 def rows(output: Output) -> list[Row]:
-    """One object for each fact; a measurement becomes one for each of its parts, marked as part of it."""
+    """One object for each fact; a measurement becomes one for each of its parts, marked as part of it.
+
+    The parts of a measurement of unknown age are marked as not dated, too.
+    """
     match output:
-        case Measurement(parts):
-            return [_vital(part) | {"measurement": True} for part in parts]
+        case Measurement(parts, dated):
+            mark: Row = {"measurement": True} if dated else {"measurement": True, "dated": False}
+            return [_vital(part) | mark for part in parts]
         case Reading() | Missing():
             return [_vital(output)]
         case MeasurementFailed() | Flag() | Waveform():

@@ -69,6 +69,33 @@ SPO2_97: dict[str, Any] = {"kind": "reading", "vital": "spo2", "value": 97, "uni
                 {"kind": "missing", "vital": "nibp_pr", "reason": "not-measurable", "measurement": True},
             ],
         ),
+        (
+            Measurement(
+                (
+                    Reading(Vital.NIBP_SYS, 121, Quality.QUESTIONABLE),
+                    Missing(Vital.NIBP_PR, Reason.NOT_MEASURABLE),
+                ),
+                dated=False,
+            ),
+            [
+                {
+                    "kind": "reading",
+                    "vital": "nibp_sys",
+                    "value": 121,
+                    "unit": "mm[Hg]",
+                    "quality": "questionable",
+                    "measurement": True,
+                    "dated": False,
+                },
+                {
+                    "kind": "missing",
+                    "vital": "nibp_pr",
+                    "reason": "not-measurable",
+                    "measurement": True,
+                    "dated": False,
+                },
+            ],
+        ),
         (MeasurementFailed("87", "leak"), [{"kind": "failed", "code": "87", "text": "leak"}]),
         (
             Flag(FlagName.LOW_BATTERY, on=True),
