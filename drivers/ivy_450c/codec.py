@@ -13,7 +13,9 @@ FE ends a frame only behind the waves. With no checksum to lean on the text must
 names, each once, one digit, the right number of fields, possible numbers. One slip refuses the frame.
 
 The monitor repeats its last cuff reading for ever and tells no time. A reading is news when a number of it
-has changed. The first one after a start, and one that changed during a gap, are marked: their age is unknown.
+has changed. The first one after a start, and one that changed during a gap, have no known age: not dated.
+Without a pressure there is no reading.
+
 What a text means is not known. An alarm text is passed on as it stands and decides nothing.
 """
 
@@ -142,9 +144,11 @@ class IvyCodec:
 
     def _cuff(self, line: Line) -> list[Output]:
         out: list[Output] = []
-        if line.values != self._cuff_values and any(line.values):
+        *pressures, _ = line.values
+        if line.values != self._cuff_values and any(pressures):
             sound = self._age_known and not line.alarm and _fits(line.values)
-            out.append(Measurement(_parts(line.values, Quality.GOOD if sound else Quality.QUESTIONABLE)))
+            parts = _parts(line.values, Quality.GOOD if sound else Quality.QUESTIONABLE)
+            out.append(Measurement(parts, dated=self._age_known))
         if line.alarm and line.alarm != self._cuff_alarm:
             out.append(MeasurementFailed("alarm", line.alarm))
         self._age_known = True

@@ -1,5 +1,7 @@
 """The Ivy 450C: a recording, the repeated cuff reading, and a strict form in place of a checksum."""
 
+from dataclasses import replace
+
 import pytest
 
 from bedside.facts import (
@@ -64,6 +66,10 @@ def measurement(values: tuple[int, int, int, int], quality: Quality = Quality.GO
     return Measurement(tuple(Reading(vital, value, quality) for vital, value in pairs))
 
 
+def undated(values: tuple[int, int, int, int]) -> Measurement:
+    return replace(measurement(values, Quality.QUESTIONABLE), dated=False)
+
+
 def cuff(facts: list[Output]) -> list[Output]:
     return [fact for fact in facts if isinstance(fact, Measurement | MeasurementFailed)]
 
@@ -76,7 +82,7 @@ def test_recording() -> None:
     assert [fact for fact in facts if isinstance(fact, Rejected)] == facts[:1]
     for vital, value in ((Vital.HR, 80), (Vital.RR, 35), (Vital.SPO2, 100), (Vital.PR, 80)):
         assert facts.count(Reading(vital, value)) == 27
-    assert cuff(facts) == [measurement((121, 75, 92, 80), Quality.QUESTIONABLE)]
+    assert cuff(facts) == [undated((121, 75, 92, 80))]
     waves = [fact for fact in facts if isinstance(fact, Waveform)]
     assert len(waves) == 27
     assert {(wave.rate_hz, len(wave.samples)) for wave in waves} == {(50, 50)}
@@ -101,7 +107,7 @@ def test_one_frame() -> None:
         Reading(Vital.SPO2, 100),
         Reading(Vital.PR, 80),
         Waveform(50, tuple(range(100, 150))),
-        measurement((121, 75, 92, 80), Quality.QUESTIONABLE),
+        undated((121, 75, 92, 80)),
     ]
 
 
@@ -144,10 +150,10 @@ def test_waves_may_hold_the_end_byte() -> None:
     assert Waveform(50, tuple(wave)) in read(frame(pleth=wave))
 
 
-def test_first_reading_is_marked_and_repeats_are_no_news() -> None:
+def test_first_reading_is_not_dated_and_repeats_are_no_news() -> None:
     facts = cuff(read(frame(), frame(), frame(NIBP="4;134;81;99;84;;"), frame(NIBP="4;134;81;99;84;;")))
     assert facts == [
-        measurement((121, 75, 92, 80), Quality.QUESTIONABLE),
+        undated((121, 75, 92, 80)),
         measurement((134, 81, 99, 84)),
     ]
 
@@ -214,6 +220,21 @@ def test_a_part_may_be_missing() -> None:
     assert measured.parts[3] == Missing(Vital.NIBP_PR, Reason.NOT_MEASURABLE)
 
 
+def test_a_rate_without_a_pressure_is_no_reading() -> None:
+    rate_only = frame(NIBP="4;;;;80;;")
+    assert cuff(read(rate_only, rate_only, frame(NIBP="4;;;;84;;"))) == []
+    assert cuff(read(rate_only, frame())) == [measurement((121, 75, 92, 80))]
+    assert cuff(read(frame(), rate_only, frame()))[1:] == [measurement((121, 75, 92, 80))]
+    assert cuff(read(rate_only, frame(NIBP="4;;;;84;;LEAK"))) == [MeasurementFailed("alarm", "LEAK")]
+
+
+def test_one_pressure_is_a_reading() -> None:
+    (_, measured) = cuff(read(frame(), frame(NIBP="4;;;92;;;")))
+    assert isinstance(measured, Measurement)
+    assert measured.dated
+    assert measured.parts[2] == Reading(Vital.NIBP_MEAN, 92, Quality.QUESTIONABLE)
+
+
 def test_the_last_reading_outlives_the_line() -> None:
     codec = IvyCodec()
     codec.on(Received(frame(NIBP=NO_NIBP)), 0)
@@ -233,7 +254,7 @@ def test_a_reading_that_changed_in_a_gap_has_no_known_age(reopened: bool) -> Non
     if reopened:
         codec.on(Opened(), 2 * SECOND)
     facts = codec.on(Received(frame(NIBP="4;134;81;99;84;;")), 3 * SECOND if reopened else 5 * SECOND)
-    assert cuff(facts) == [measurement((134, 81, 99, 84), Quality.QUESTIONABLE)]
+    assert cuff(facts) == [undated((134, 81, 99, 84))]
 
 
 def test_alarm_texts_are_passed_on() -> None:
