@@ -11,11 +11,11 @@ from typing import Final, NamedTuple
 
 import pytest
 
-from bedside.facts import Fact, Measurement, MeasurementFailed, Missing, Reading, Rejected, Waveform
+from bedside.facts import Fact, Measurement, MeasurementFailed, Missing, Reading, Reason, Rejected, Waveform
 from bedside.instants import MILLISECOND, SECOND, Instant, earliest, in_seconds, seconds
 from bedside.vitals import NIBP_RESULT, NibpState, PumpState, Vital
 from drivers import DRIVERS
-from drivers.contract import LineEvent, Opened, Received, StartNibp, Transmit
+from drivers.contract import DeviceKind, LineEvent, Opened, Received, StartNibp, Transmit
 from drivers.line import Line
 from simulators import SIMULATORS
 from simulators.bed import Bed
@@ -147,6 +147,18 @@ def test_a_probe_that_is_off_gives_no_number(name: str, option: str, probe: str)
     assert {fact.vital for fact in gone} == {Vital.SPO2, Vital.PR}
     back = [fact for at, fact in heard if at > START + 85 * SECOND]
     assert {type(fact) for fact in back} == {Reading}
+
+
+@pytest.mark.parametrize(
+    ("name", "option"), [v for v in VARIANTS if DRIVERS[v[0]].kind is DeviceKind.OXIMETER]
+)
+def test_a_heart_that_stops_under_motion_is_not_explained_by_it(name: str, option: str) -> None:
+    stops = {"at_s": 43, "pulse": 0, "spo2": 40}
+    bed = bed_of(name, option, {"at_s": 40, "motion": True}, stops, {"at_s": 46, "motion": False})
+    heard = [item for item in parts(listen(bed, name, 90)) if item[1].vital is Vital.PR]
+    # The pulse is out of every average within 30 s at the latest.
+    late = {fact for at, fact in heard if at >= START + 75 * SECOND}
+    assert late == {Missing(Vital.PR, Reason.SEARCHING)}
 
 
 @every_variant
