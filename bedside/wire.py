@@ -18,7 +18,7 @@ Times: `mono_ms` is the bed's own monotonic time within the start `boot`, and is
 """
 
 import re
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -92,7 +92,7 @@ MAXIMUM_REPORT_BYTES: Final = 256 * 1024
 _PREFIX: Final = "vigil/v1"
 _NAME: Final = re.compile(r"[a-z0-9-]{1,32}")
 _STATION_LEVEL: Final = "station"
-_COUNTED_TOPICS: Final = 256
+_COUNTED_REPLY_TOPICS: Final = 256
 
 
 ClockQuality: TypeAlias = Literal["synchronised", "holdover", "unset"]
@@ -613,14 +613,14 @@ class Scribe:
     topics: Topics
     boot: str
     version: str
-    _counts: OrderedDict[str, int] = field(default_factory=OrderedDict)
+    _counts: Counter[str] = field(default_factory=Counter)
+    _reply_counts: OrderedDict[str, int] = field(default_factory=OrderedDict)
 
     def write(self, report: Report, *, mono: Instant, wall: datetime, clock: ClockQuality) -> Message:
         """The report as a message, dated."""
         topic = topic_of(report, self.topics)
-        return render(
-            report, Envelope(self.boot, self._next(topic), mono, wall, clock), self.topics, self.version
-        )
+        n = self._next_reply(topic) if isinstance(report, Reply) else self._next(topic)
+        return render(report, Envelope(self.boot, n, mono, wall, clock), self.topics, self.version)
 
     def stopped(self, *, mono: Instant, wall: datetime, clock: ClockQuality) -> Message:
         """The last word of a clean stop."""
@@ -633,11 +633,16 @@ class Scribe:
         return _message(Subject.STATUS, self.topics.of(Subject.STATUS), Will(boot=self.boot))
 
     def _next(self, topic: str) -> int:
+        # As many topics as the bed has subjects and devices.
+        self._counts[topic] += 1
+        return self._counts[topic]
+
+    def _next_reply(self, topic: str) -> int:
         # Stations choose their names, and so the number of reply topics: bounded, the least recent goes.
-        count = self._counts.pop(topic, 0) + 1
-        self._counts[topic] = count
-        if len(self._counts) > _COUNTED_TOPICS:
-            self._counts.popitem(last=False)
+        count = self._reply_counts.pop(topic, 0) + 1
+        self._reply_counts[topic] = count
+        if len(self._reply_counts) > _COUNTED_REPLY_TOPICS:
+            self._reply_counts.popitem(last=False)
         return count
 
 

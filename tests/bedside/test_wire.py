@@ -138,8 +138,17 @@ def test_counts_are_bounded_whatever_stations_call_themselves() -> None:
     by = scribe()
     for number in range(2000):
         written(Reply(ID, f"s{number}", None, ""), by)
-    assert len(by._counts) == 256
+    assert len(by._reply_counts) == 256
     assert written(Reply(ID, "s1999", None, ""), by)[1]["n"] == 2
+
+
+@pytest.mark.parametrize("report", [StatusReport(()), LINE])
+def test_no_number_of_stations_makes_the_bed_s_own_counts_begin_again(report: Report) -> None:
+    by = scribe()
+    written(report, by)
+    for number in range(2000):
+        written(Reply(ID, f"s{number}", None, ""), by)
+    assert written(report, by)[1]["n"] == 2
 
 
 def test_will_and_clean_stop() -> None:
