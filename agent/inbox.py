@@ -5,28 +5,43 @@ full the loop is far behind and something must go, in this order:
 
     1. the oldest bytes of the device that has most chunks waiting: old readings are worth least, and a device
        that floods pays for itself
-    2. the oldest message from a station: what matters will be asked again
-    3. the oldest event
+    2. the oldest request of a station: what matters will be asked again
+    3. the oldest word of a station that it is there or gone: it is said once
+    4. the oldest event
 
-Messages may fill an eighth of the queue at most; then the oldest of them goes, so that a station that floods
-cannot cost a bed its readings. What is dropped is counted.
+Messages of both kinds may fill an eighth of the queue at most; then one of them goes, in the same order, so
+that a station that floods can cost neither a bed its readings nor another station its last word. What is
+dropped is counted.
 """
 
 import threading
 from collections import Counter, OrderedDict, deque
-from collections.abc import Hashable, Mapping
-from typing import Final
+from collections.abc import Mapping
+from enum import Enum, auto
+from typing import Final, TypeAlias
 
 from agent.clock import Clock
 from agent.events import Asked, MessageArrived, News, PortData, Stamped
+from bedside.wire import is_station_status
 
 CAPACITY: Final = 2048
 """Half a minute of four busy lines; a chunk holds at most 4 KiB."""
 
 _MESSAGE_SHARE: Final = 8
 
-_MESSAGES: Final = (Asked, MessageArrived)
-_OTHERS: Final = (object,)
+
+class _Kind(Enum):
+    """What is no device's bytes, in the order in which it goes."""
+
+    REQUEST = auto()
+    STATION = auto()
+    OTHER = auto()
+
+
+_MESSAGES: Final = (_Kind.REQUEST, _Kind.STATION)
+
+_CountsAs: TypeAlias = str | _Kind
+"""The device's name for its bytes."""
 
 
 class Inbox:
@@ -39,7 +54,7 @@ class Inbox:
         self._is_woken = False
         self._ordinal = 0
         self._waiting: OrderedDict[int, Stamped] = OrderedDict()
-        self._ordinals: dict[Hashable, deque[int]] = {}  # of what waits, by what it counts as
+        self._ordinals: dict[_CountsAs, deque[int]] = {}  # of what waits, by what it counts as
         self._dropped_data: Counter[str] = Counter()
         self._dropped_events = 0
 
@@ -49,8 +64,9 @@ class Inbox:
             self._ordinal += 1
             self._waiting[self._ordinal] = Stamped(event, self._clock.now())
             self._ordinals.setdefault(_counts_as(event), deque()).append(self._ordinal)
-            if len(self._ordinals.get(_MESSAGES, ())) > max(1, self._capacity // _MESSAGE_SHARE):
-                self._drop_event(_MESSAGES)
+            messages = sum(len(self._ordinals.get(kind, ())) for kind in _MESSAGES)
+            if messages > max(1, self._capacity // _MESSAGE_SHARE):
+                self._drop_event()
             elif len(self._waiting) > self._capacity:
                 self._drop()
             self._changed.notify()
@@ -99,19 +115,21 @@ class Inbox:
             self._take(self._ordinals[fullest][0])
             self._dropped_data[fullest] += 1
         else:
-            self._drop_event(_MESSAGES if _MESSAGES in self._ordinals else _OTHERS)
+            self._drop_event()
 
-    def _drop_event(self, kind: Hashable) -> None:
+    def _drop_event(self) -> None:
+        kind = next(kind for kind in _Kind if kind in self._ordinals)
         self._take(self._ordinals[kind][0])
         self._dropped_events += 1
 
 
-def _counts_as(event: News) -> Hashable:
-    """The device's name for its bytes; one of two marks for the rest."""
+def _counts_as(event: News) -> _CountsAs:
     match event:
         case PortData():
             return event.device
+        case MessageArrived() if is_station_status(event.topic):
+            return _Kind.STATION
         case Asked() | MessageArrived():
-            return _MESSAGES
+            return _Kind.REQUEST
         case _:
-            return _OTHERS
+            return _Kind.OTHER

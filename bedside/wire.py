@@ -553,6 +553,12 @@ def parse_topic(topic: str) -> Place | None:
             return None
 
 
+def is_station_status(topic: str) -> bool:
+    """Whether this is where a station says that it is there."""
+    place = parse_topic(topic)
+    return place is not None and place.subject is Subject.STATION_STATUS
+
+
 def is_name(text: str) -> bool:
     """Whether this may be the name of a site, bed, device or station."""
     return _NAME.fullmatch(text) is not None

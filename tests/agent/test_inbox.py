@@ -21,6 +21,9 @@ from bedside.commands import Refusal, Unreadable
 
 OPENED = PortOpened("probe")
 ASKED = Asked(Unreadable("", "ward", Refusal.MALFORMED, ""))
+COMMAND = MessageArrived("vigil/v1/site/bed/command/ward", b"{}", retained=False)
+BIRTH = MessageArrived("vigil/v1/site/station/desk/status", b'{"state":"online"}', retained=False)
+WILL = MessageArrived("vigil/v1/site/station/desk/status", b'{"state":"offline"}', retained=False)
 
 
 class Ticks:
@@ -96,7 +99,7 @@ def test_new_bytes_find_no_room_among_events() -> None:
     "newer",
     [
         Asked(Unreadable("7", "ward", Refusal.MALFORMED, "")),
-        MessageArrived("vigil/v1/site/bed/command/ward", b"{}", retained=False),
+        COMMAND,
     ],
 )
 def test_then_the_oldest_message_of_a_station_goes(newer: News) -> None:
@@ -110,6 +113,25 @@ def test_a_station_that_floods_gets_its_share_and_no_more() -> None:
     assert emptied(inbox) == [*(data("probe", n) for n in range(1, 14)), OPENED, ASKED, ASKED]
     assert inbox.dropped_events == 98
     assert inbox.dropped_data == {"probe": 1}
+
+
+@pytest.mark.parametrize("asked", [ASKED, COMMAND, MessageArrived("what/ever", b"", retained=False)])
+def test_no_flood_of_requests_costs_another_station_its_last_word(asked: News) -> None:
+    inbox = filled(24, BIRTH, WILL, *[asked] * 256)
+    assert emptied(inbox) == [BIRTH, WILL, asked]
+    assert inbox.dropped_events == 255
+
+
+def test_a_full_queue_gives_up_requests_then_words_of_stations_then_events() -> None:
+    inbox = filled(16, *[OPENED] * 14, BIRTH, COMMAND, OPENED)
+    assert emptied(inbox) == [*[OPENED] * 14, BIRTH, OPENED]
+    inbox = filled(16, *[OPENED] * 15, BIRTH, OPENED)
+    assert emptied(inbox) == [OPENED] * 16
+
+
+def test_stations_that_come_and_go_all_the_time_have_the_same_share() -> None:
+    inbox = filled(16, data("probe", 1), *[BIRTH] * 100, WILL)
+    assert emptied(inbox) == [data("probe", 1), BIRTH, WILL]
 
 
 def test_then_the_oldest_event_goes() -> None:

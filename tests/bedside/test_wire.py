@@ -60,6 +60,7 @@ from bedside.wire import (
     Topics,
     Vitals,
     command_message,
+    is_station_status,
     parse_command,
     parse_station,
     parse_topic,
@@ -400,6 +401,13 @@ def test_topics_come_apart_as_they_were_made(subject: Subject) -> None:
 )
 def test_topics_of_nothing_here(topic: str) -> None:
     assert parse_topic(topic) is None
+
+
+@pytest.mark.parametrize("subject", Subject)
+def test_only_a_station_s_own_topic_is_its_status(subject: Subject) -> None:
+    topic = BED.of(subject, "desk" if "{part}" in TOPICS[subject].path else "")
+    assert is_station_status(topic) is (subject is Subject.STATION_STATUS)
+    assert not is_station_status(topic.upper())
 
 
 def test_filters() -> None:
