@@ -9,6 +9,10 @@ What comes in becomes events: hello -> PanelUp, button -> ButtonPressed, shown -
 counted and ignored. `PanelDown` is put once for each loss, and once when there is no panel from the
 beginning.
 
+A press answers what the bedside shows. So none counts while the last level given is older than a second, nor
+when it may have waited in the socket while this process was stopped: the loop would take it after every alarm
+that fell due meanwhile, and acknowledge what nobody has seen. The presser presses again.
+
 The lease is real time at every rate of the bed's clock, and so is everything measured here. Lines:
 `bedside/level.py`.
 """
@@ -74,6 +78,8 @@ class PanelLink:
         self._is_loss_said = False
         self._started_at = clock.now()
         self._refused = 0
+        self._late_presses = 0
+        self._is_behind = False
         self._asked: Level | None = None
         self._shown: Shown | None = None
         self._wrong_since: Instant | None = None
@@ -106,6 +112,11 @@ class PanelLink:
         """Lines from the panel that were none of its messages."""
         return self._refused
 
+    @property
+    def late_presses(self) -> int:
+        """Presses that were ignored, because what they answered may be long gone."""
+        return self._late_presses
+
     def _run(self) -> None:
         while self._ends_in_session is None:
             with contextlib.suppress(OSError), self._connected() as connection:
@@ -130,7 +141,8 @@ class PanelLink:
         """Until the panel is gone, takes nothing more, or we leave. OSError when it went while we wrote."""
         incoming = Lines()
         outgoing = b""
-        connected_at = moved_at = self._clock.now()
+        connected_at = looked_at = moved_at = self._clock.now()
+        self._is_behind = False
         self._asked = self._shown = self._wrong_since = None
         self._is_wrong_said = False
         with self._lock:
@@ -139,14 +151,16 @@ class PanelLink:
             outgoing = outgoing or self._next_line()
             socket_fd, sending = connection.fileno(), [connection.fileno()] if outgoing else []
             readable, writable, _ = select.select([socket_fd, self._wake.fileno()], sending, [], RETRY_S)
-            now = self._clock.now()
             self._wake.clear()
-            if socket_fd in readable:
-                data = connection.recv(LONGEST_READ_BYTES)
-                if not data:
-                    return
-                for line in incoming.feed(data):
-                    self._take(line)
+            data = connection.recv(LONGEST_READ_BYTES) if socket_fd in readable else None
+            now = self._clock.now()
+            if data == b"":
+                return
+            # After a sleep everything is of unknown age, until the socket has been found empty.
+            self._is_behind = bool(data) and (self._is_behind or not self._is_fresh(looked_at, now))
+            looked_at = now
+            for line in incoming.feed(data or b""):
+                self._take(line, now)
             if socket_fd in writable:
                 outgoing = outgoing[connection.send(outgoing) :]
                 moved_at = now
@@ -166,18 +180,30 @@ class PanelLink:
                 return b""
             self._is_unsent = False
             level, at = self._given
-        if self._clock.real_wait(self._clock.now() - at) > FRESH_S:
+        if not self._is_fresh(at, self._clock.now()):
             return b""
         self._asked = level
         return _line({"level": to_message(level)})
 
-    def _take(self, line: bytes | Refused) -> None:
+    def _is_fresh(self, at: Instant, now: Instant) -> bool:
+        return self._clock.real_wait(now - at) <= FRESH_S
+
+    def _is_seen(self, now: Instant) -> bool:
+        """Whether a press read now can be an answer to what the loop last gave."""
+        with self._lock:
+            given = self._given
+        return given is not None and self._is_fresh(given[1], now) and not self._is_behind
+
+    def _take(self, line: bytes | Refused, now: Instant) -> None:
         event = line if isinstance(line, Refused) else read(line)
         if isinstance(event, Refused):
             self._refused += 1
             return
         if isinstance(event, Shown):
             self._shown = event
+            return
+        if isinstance(event, ButtonPressed) and not self._is_seen(now):
+            self._late_presses += 1
             return
         if isinstance(event, PanelUp):
             self._is_up = self._was_up = True

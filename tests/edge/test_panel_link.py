@@ -3,6 +3,7 @@
 import contextlib
 import json
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,12 +38,16 @@ ALARM = Level(
 
 
 class Time:
-    """The machine's clock, moved by hand."""
+    """The machine's clock, moved by hand. Stopped, it holds the link as a stopped process would."""
 
     def __init__(self) -> None:
         self.ns = 0
+        self.goes = threading.Event()
+        self.goes.set()
 
     def __call__(self) -> int:
+        if threading.current_thread().name == "panel link":
+            assert self.goes.wait(PATIENCE_S)
         return self.ns
 
 
@@ -165,11 +170,47 @@ def test_a_new_panel_is_not_given_an_old_level(bench: Bench) -> None:
 
 def test_button_and_shown_come_in_between_anything_else(bench: Bench) -> None:
     panel = bench.up()
+    bench.link.renew(ALARM)
     panel.sendall(b'{"button":"short"}\nrubbish\n{"but')
     panel.sendall(b"x" * (MAXIMUM_MESSAGE_BYTES + 1) + b"\n")
     panel.sendall(b'{"button":"long"}\n')
     assert [bench.next() for _ in range(2)] == [ButtonPressed(Press.SHORT), ButtonPressed(Press.LONG)]
     assert bench.link.refused == 2
+
+
+def test_a_press_without_a_fresh_level_answers_nothing(bench: Bench) -> None:
+    panel = bench.up()
+    panel.sendall(b'{"button":"short"}\n')
+    assert bench.next(0.5) is None
+    bench.link.renew(ALARM)
+    bench.message(panel)
+    bench.time.ns += SECOND + 1
+    assert bench.next(0.5) is None  # the link sees the time pass, and goes on
+    panel.sendall(b'{"button":"short"}\n')
+    assert bench.next(0.5) is None
+    assert bench.link.late_presses == 2
+    bench.link.renew(ALARM)
+    panel.sendall(b'{"button":"long"}\n')
+    assert bench.next() == ButtonPressed(Press.LONG)
+
+
+@pytest.mark.parametrize("before", [b"", b'{"shown":{"sound":"high","lamp":"high"}}\n' * 300])
+def test_a_press_that_waited_while_the_process_was_stopped_answers_nothing(
+    bench: Bench, before: bytes
+) -> None:
+    panel = bench.up()
+    bench.link.renew(SILENT)
+    bench.message(panel)
+    bench.time.goes.clear()
+    panel.sendall(before + b'{"button":"short"}\n')
+    bench.time.ns += 20 * SECOND
+    bench.link.renew(ALARM)  # the loop came first: an alarm fell due meanwhile
+    bench.time.goes.set()
+    assert from_message(bench.message(panel)["level"]) == ALARM
+    assert bench.next(0.5) is None
+    assert bench.link.late_presses == 1
+    panel.sendall(b'{"button":"short"}\n')
+    assert bench.next() == ButtonPressed(Press.SHORT)
 
 
 def test_a_panel_that_drives_something_else_is_told_of_after_three_seconds(bench: Bench) -> None:
