@@ -30,11 +30,15 @@ from alarms.verdicts import (
     Below,
     DeliveringUnwatched,
     Flagged,
+    InfusionComplete,
     Lately,
+    MissingFor,
+    NearEnd,
     NibpFailed,
     NibpOld,
     NibpOverdue,
     NotRenewed,
+    NoValue,
     PanelFault,
     ProbeOff,
     PulseLost,
@@ -45,8 +49,9 @@ from alarms.verdicts import (
     Silent,
     StationLost,
     StoppedBeforeEnd,
+    WhereGiven,
 )
-from bedside.facts import FlagName
+from bedside.facts import FlagName, Reason
 from bedside.instants import MINUTE, SECOND
 from bedside.priorities import Category, Kind, Priority
 from bedside.vitals import RespirationSource, Vital
@@ -143,7 +148,11 @@ MDC_EVT_HI_VAL_GT_LIM = 196652
 MDC_EVT_LO_VAL_LT_LIM = 196674
 MDC_EVT_DESAT = 199854
 MDC_EVT_FLUID_LINE_OCCL = 196940
+MDC_EVT_BATT_LO = 196802
+MDC_EVT_CUFF_NOT_DEFLATED = 196838
+MDC_EVT_SENSOR_MALF = 196918
 MDC_EVT_SENSOR_PROB = 196920
+MDC_EVT_SIG_LO = 196988
 MDC_EVT_WAVE_SIG_QUAL_ERR = 197042
 MDC_EVT_DISCONN = 196630
 MDC_EVT_MSMT_DISCONN = 196960
@@ -230,6 +239,22 @@ _PHYSIOLOGICAL: Final = (
         tells_infusion=True,
         reason="reversible, prompt; distress or allergy",
         source="vendor presets 30; NEWS2 scores 3 at 25 or more",
+    ),
+    Row(
+        "R5",
+        "breathing not measurable from pleth",
+        Kind.PHYSIOLOGICAL,
+        Category.VENTILATION,
+        MDC_EVT_MSMT_FAIL,
+        NoValue(Vital.RR),
+        (LOW, Step(Priority.MEDIUM, after_s=120, during=During.DOSING)),
+        Delay(60),
+        clear_after_s=15,
+        needs=_RR,
+        blind=frozenset(RespirationSource) - _PLETH,
+        tells_infusion=True,
+        reason="the pleth lags and cannot prove apnea; without it nothing watches breathing",
+        source="ours",
     ),
     Row(
         "P1",
@@ -461,6 +486,45 @@ _INFUSION: Final = (
         source="the pump's own limit; HIGH follows practice under IEC 60601-2-24",
     ),
     Row(
+        "I2",
+        "air in line or flow error",
+        Kind.TECHNICAL,
+        Category.DRUG_DELIVERY,
+        MDC_EVT_ALARM,
+        Flagged(Vital.PUMP_STATE, (FlagName.AIR_IN_LINE, FlagName.FLOW_ERROR)),
+        (MEDIUM,),
+        clear_after_s=0,
+        needs=_PUMP,
+        reason="mirrored: at least MEDIUM, since no known pump tells a priority of its own",
+        source="the pump's own limit",
+    ),
+    Row(
+        "I5",
+        "infusion near its end",
+        Kind.TECHNICAL,
+        Category.DRUG_DELIVERY,
+        MDC_EVT_ALARM,
+        NearEnd(within=3 * MINUTE),
+        (),
+        clear_after_s=0,
+        needs=_PUMP,
+        reason="not a hazard: told, so that somebody can be there",
+        source="ours, as usual in pumps",
+    ),
+    Row(
+        "I6",
+        "infusion complete",
+        Kind.TECHNICAL,
+        Category.DRUG_DELIVERY,
+        MDC_EVT_ALARM,
+        InfusionComplete(),
+        (LOW,),
+        clear_after_s=0,
+        needs=_PUMP,
+        reason="observation begins",
+        source="the pump's own word, or no volume left",
+    ),
+    Row(
         "I7",
         "infusion stopped before its end",
         Kind.TECHNICAL,
@@ -489,6 +553,23 @@ _INFUSION: Final = (
         reason="the worst gap: drug in, eyes off",
         source="ours",
     ),
+    Row(
+        "I10",
+        "pump battery low or container empty",
+        Kind.TECHNICAL,
+        Category.DRUG_DELIVERY,
+        MDC_EVT_BATT_LO,
+        Flagged(
+            Vital.PUMP_STATE,
+            (FlagName.LOW_BATTERY,),
+            worse=(FlagName.CONTAINER_EMPTY, FlagName.BATTERY_EMPTY),
+        ),
+        (LOW, Step(Priority.MEDIUM, grade=2)),
+        clear_after_s=0,
+        needs=_PUMP,
+        reason="mirrored: the infusion will stop, or has nothing left",
+        source="the pump's own limits",
+    ),
 )
 
 _TECHNICAL: Final = (
@@ -504,6 +585,37 @@ _TECHNICAL: Final = (
         needs=_SPO2,
         reason="nobody watches the patient's oxygen",
         source="ours; an oximeter may keep its last value for 10 s (Nonin)",
+    ),
+    Row(
+        "T2",
+        "oximeter sensor fault",
+        Kind.TECHNICAL,
+        Category.EQUIPMENT,
+        MDC_EVT_SENSOR_MALF,
+        MissingFor(Vital.SPO2, Reason.SENSOR_FAULT),
+        (MEDIUM,),
+        Delay(2),
+        needs=_SPO2,
+        reason="nobody watches the patient's oxygen, and the probe must be changed",
+        source="ours",
+    ),
+    Row(
+        "T3",
+        "perfusion low at the probe",
+        Kind.TECHNICAL,
+        Category.EQUIPMENT,
+        MDC_EVT_SIG_LO,
+        AnyOf(
+            (
+                Flagged(Vital.SPO2, (FlagName.LOW_PERFUSION,)),
+                WhereGiven(Vital.PI, Below("t3_perfusion_low", hysteresis=0.1)),
+            )
+        ),
+        (LOW,),
+        Delay(30),
+        needs=_SPO2,
+        reason="values are doubtful, and marked so at once",
+        source="0.3 % as in practice; at least low, as ISO 80601-2-61 asks of an inadequate signal",
     ),
     Row(
         "T4",
@@ -600,6 +712,20 @@ _TECHNICAL: Final = (
         source="ours",
     ),
     Row(
+        "T11",
+        "cuff over-pressure or not deflated",
+        Kind.TECHNICAL,
+        Category.EQUIPMENT,
+        MDC_EVT_CUFF_NOT_DEFLATED,
+        Flagged(Vital.NIBP_SYS, (FlagName.CUFF_OVERPRESSURE, FlagName.CUFF_NOT_DEFLATED)),
+        (HIGH,),
+        clear_after_s=0,
+        needs=_NIBP,
+        reason="mirrored: a cuff that stays tight injures the limb",
+        source="the blood-pressure monitor's own limits",
+        hint="take the cuff off",
+    ),
+    Row(
         "T12",
         "infusion pump link lost",
         Kind.TECHNICAL,
@@ -655,3 +781,9 @@ _TECHNICAL: Final = (
 )
 
 CATALOGUE: Final[Mapping[str, Row]] = {row.id: row for row in (*_PHYSIOLOGICAL, *_INFUSION, *_TECHNICAL)}
+
+UNWATCHED: Final[Mapping[str, str]] = {
+    "S4": "SpO2 high is off: it is only for patients on oxygen who retain CO2, by explicit choice",
+    "R3": "apnea: no supported device tells single breaths, or names its own apnea alarm in known words",
+}
+"""Conditions of the clinical tables that no bed watches for, and why. Every bed says so."""

@@ -7,13 +7,13 @@ words is an error: no condition can be in force and untold.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from alarms import catalogue
 from alarms.annunciation import INFUSION_RUNNING, UNIT_TEXT, describe
 from alarms.board import ARMED_AFTER
-from alarms.catalogue import During, Row, Step
+from alarms.catalogue import UNWATCHED, During, Row, Step
 from alarms.limits import LimitRow
 from alarms.machine import BLIND_LIMIT
 from alarms.schedule import (
@@ -38,12 +38,16 @@ from alarms.verdicts import (
     Below,
     DeliveringUnwatched,
     Flagged,
+    InfusionComplete,
     Judgement,
     Lately,
+    MissingFor,
+    NearEnd,
     NibpFailed,
     NibpOld,
     NibpOverdue,
     NotRenewed,
+    NoValue,
     PanelFault,
     ProbeOff,
     PulseLost,
@@ -55,7 +59,9 @@ from alarms.verdicts import (
     StationLost,
     StoppedBeforeEnd,
     Verdict,
+    WhereGiven,
 )
+from bedside.facts import FlagName
 from bedside.instants import Instant, in_seconds
 from bedside.level import AUDIO_PAUSE
 from bedside.priorities import Kind
@@ -157,6 +163,11 @@ _WORDS: Final[Mapping[type, Words]] = {
         _DEVICE,
         found=Judgement(Verdict.ABNORMAL, value=21.5, vital=Vital.VOLUME_REMAINING),
     ),
+    InfusionComplete: Words(
+        "once dosing has begun, the pump is complete, keeps the vein open, or stands with no volume left",
+        "the pump delivers again, or has a new volume",
+        _DEVICE,
+    ),
     DeliveringUnwatched: Words(
         "the pump delivers and there is no SpO2 value",
         "an SpO2 value, or the pump does not deliver",
@@ -217,20 +228,10 @@ def words(rule: Rule, limits: Mapping[str, LimitRow]) -> Words:
             return _combined(parts, limits, abnormal=" or ", normal=" and ")
         case AllOf(parts):
             return _combined(parts, limits, abnormal=" and ", normal=" or ")
-        case Flagged(vital, names):
-            said = " or ".join(name.value.replace("-", " ") for name in names)
-            found = Judgement(Verdict.ABNORMAL, detail=names[0].value.replace("-", " "))
-            return Words(
-                f"the {_DEVICES[vital]} reports {said}", "it no longer reports this", _DEVICE, found=found
-            )
-        case Silent(vital):
-            device = _DEVICES[vital]
-            return Words(
-                f"no valid frame from the {device}, or none but now and then for 20 s longer",
-                "it has been heard for 5 s",
-                Lag("the last valid frame"),
-                sure=True,
-            )
+        case Flagged(vital, names, worse):
+            return _reported(_DEVICES[vital], names, worse)
+        case Silent() | MissingFor() | NoValue() | WhereGiven() | NearEnd():
+            return _particular(rule, limits)
         case NotRenewed(vital, _):
             name = describe_vital(vital).name
             return Words(
@@ -242,6 +243,48 @@ def words(rule: Rule, limits: Mapping[str, LimitRow]) -> Words:
             return _WORDS[type(rule)]
         case _:
             raise TypeError(f"{type(rule).__name__}: no words for this rule in alarms.disclosure")
+
+
+def _reported(device: str, names: tuple[FlagName, ...], worse: tuple[FlagName, ...]) -> Words:
+    said = " or ".join(name.value.replace("-", " ") for name in (*names, *worse))
+    return Words(
+        f"the {device} reports {said}",
+        "it no longer reports this",
+        _DEVICE,
+        worse=f"for {' or '.join(name.value.replace('-', ' ') for name in worse)}",
+        found=Judgement(Verdict.ABNORMAL, detail=names[0].value.replace("-", " ")),
+    )
+
+
+def _particular(
+    rule: Silent | MissingFor | NoValue | WhereGiven | NearEnd, limits: Mapping[str, LimitRow]
+) -> Words:
+    match rule:
+        case Silent(vital):
+            device = _DEVICES[vital]
+            return Words(
+                f"no valid frame from the {device}, or none but now and then for 20 s longer",
+                "it has been heard for 5 s",
+                Lag("the last valid frame"),
+                sure=True,
+            )
+        case MissingFor(vital, reason):
+            why = reason.value.replace("-", " ")
+            return Words(f"the {_DEVICES[vital]} reports a {why}", "it no longer reports this", _DEVICE)
+        case NoValue(vital):
+            name = describe_vital(vital).name
+            return Words(f"the device is heard and gives no {name}", f"a {name}", _DEVICE)
+        case WhereGiven(vital, inner):
+            told = words(inner, limits)
+            return replace(
+                told, abnormal=f"{told.abnormal} (where a device gives {describe_vital(vital).name})"
+            )
+        case NearEnd(within):
+            return Words(
+                f"the pump delivers and says that its end is near, or has volume for {_span(within)} or less",
+                "neither, or it does not deliver",
+                _DEVICE,
+            )
 
 
 def _past_a_limit(rule: Below | Above | AtLeast | RatioAtLeast | PulsesApart, limit: LimitRow) -> Words:
@@ -410,6 +453,7 @@ def disclosure(rows: Iterable[Row], limits: Mapping[str, LimitRow]) -> str:
         )
         for row in group:
             blocks += [f"### {row.id} {row.name}", table(("", ""), _details(row, told[row.id]))]
+    blocks += ["## Not watched for at any bed", table(("", "why"), UNWATCHED.items())]
     blocks += [TIMES, _times([(row, told[row.id]) for group in groups.values() for row in group]), SOURCES]
     return "\n\n".join(blocks) + "\n"
 

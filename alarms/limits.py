@@ -98,6 +98,7 @@ _ROWS: Final = (
     _low("c3_sys_low", Vital.NIBP_SYS, 90, 80, 110),
     replace(_high("c3_shock", Vital.PR, 1.2, 0.9, 1.5), per=Vital.NIBP_SYS),
     _low("c3_spo2_low", Vital.SPO2, 94, 90, 96),
+    _low("t3_perfusion_low", Vital.PI, 0.3, 0.1, 1.0),
 )
 
 LIMITS: Final[Mapping[str, LimitRow]] = {row.key: row for row in _ROWS}

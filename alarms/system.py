@@ -12,7 +12,7 @@ from typing import Final, TypeAlias, assert_never
 
 from alarms.annunciation import INFUSION_RUNNING, PUMP_NOT_HEARD, Sound, annunciate, describe, highest
 from alarms.board import SPOT, Board, Source
-from alarms.catalogue import CATALOGUE, Row
+from alarms.catalogue import CATALOGUE, UNWATCHED, Row
 from alarms.limits import Threshold
 from alarms.machine import Condition, Episode, Happening, Signal, Stage
 from alarms.schedule import NibpSchedule
@@ -100,6 +100,7 @@ class AlarmSystem:
         self.patient = NO_PATIENT
         self.sounder = "not connected"
         self.blind = {row.id: why for row in CATALOGUE.values() if (why := self._cannot_see(row))}
+        self.blind |= UNWATCHED
         self._witnesses: dict[str, Witness] = {}
         self.conditions = {row.id: Condition(row) for row in CATALOGUE.values() if row.id not in self.blind}
         self._ended: deque[ConditionState] = deque(maxlen=ENDED_KEPT)
@@ -121,7 +122,7 @@ class AlarmSystem:
         if row.blind and Vital.RR in row.needs:
             source = self.board.sources[self.board.primary[Vital.RR]].respiration
             if source in row.blind:
-                return f"cannot be seen from the {source}" if source else ""
+                return f"not where the source of breathing is {source}"
         return ""
 
     # The one face

@@ -18,7 +18,7 @@ from alarms.limits import Threshold
 from alarms.schedule import OUTDATED_FACTOR
 from alarms.session import Phase, Session
 from bedside.facts import FlagName, Quality, Reason
-from bedside.instants import SECOND, Instant, earliest
+from bedside.instants import MINUTE, SECOND, Instant, earliest
 from bedside.vitals import PumpState, RespirationSource, Vital
 
 
@@ -97,6 +97,7 @@ class Rule(Protocol):
         """The verdict now."""
 
 
+HOUR: Final = 60 * MINUTE
 NORMAL: Final = Judgement(Verdict.NORMAL)
 UNKNOWN: Final = Judgement(Verdict.UNKNOWN)
 
@@ -329,23 +330,71 @@ class ProbeOff:
 
 @dataclass(frozen=True, slots=True)
 class Flagged:
-    """The device that is primary for a vital has raised one of these flags."""
+    """The device that is primary for a vital has raised one of these flags; some are the worse form."""
 
     vital: Vital
     names: tuple[FlagName, ...]
+    worse: tuple[FlagName, ...] = ()
 
     def judge(self, scene: Scene, now: Instant) -> Judgement:
         board = scene.board
         if not board.link_up(self.vital):
             return UNKNOWN
-        detail = board.flag(self.vital, *self.names)
-        if detail is not None:
-            return Judgement(Verdict.ABNORMAL, detail=detail)
+        for names, grade in ((self.worse, 2), (self.names, 1)):
+            detail = board.flag(self.vital, *names)
+            if detail is not None:
+                return Judgement(Verdict.ABNORMAL, grade=grade, detail=detail)
         match board.look(self.vital, now):
             case Absent(Reason.PROBE_OFF | Reason.SENSOR_FAULT):
                 return UNKNOWN
             case _:
                 return NORMAL
+
+
+@dataclass(frozen=True, slots=True)
+class MissingFor:
+    """The device says that a vital is missing for this reason."""
+
+    vital: Vital
+    reason: Reason
+
+    def judge(self, scene: Scene, now: Instant) -> Judgement:
+        board = scene.board
+        match board.look(self.vital, now):
+            case Absent(self.reason):
+                return Judgement(Verdict.ABNORMAL)
+            case Absent(Reason.NEVER | Reason.STALE | Reason.LINK_DOWN):
+                return UNKNOWN
+            case _:
+                return Judgement(Verdict.NORMAL, until=board.changes_at(self.vital, now))
+
+
+@dataclass(frozen=True, slots=True)
+class NoValue:
+    """The device is heard and its probe is on, but it gives no value of a vital."""
+
+    vital: Vital
+
+    def judge(self, scene: Scene, now: Instant) -> Judgement:
+        board = scene.board
+        match board.look(self.vital, now):
+            case Known():
+                return Judgement(Verdict.NORMAL, until=board.changes_at(self.vital, now))
+            case Absent(Reason.PROBE_OFF | Reason.SENSOR_FAULT):
+                return UNKNOWN
+            case _:
+                return Judgement(Verdict.ABNORMAL) if board.link_up(self.vital) else UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class WhereGiven:
+    """A rule for a vital that not every device gives: normal where none does."""
+
+    vital: Vital
+    rule: Rule
+
+    def judge(self, scene: Scene, now: Instant) -> Judgement:
+        return self.rule.judge(scene, now) if scene.board.offers(self.vital) else NORMAL
 
 
 TRICKLE: Final = 20 * SECOND
@@ -426,6 +475,41 @@ class StoppedBeforeEnd:
         if remaining == 0:
             return Judgement(Verdict.NORMAL, until=until)
         return Judgement(Verdict.ABNORMAL, until=until, value=remaining, vital=Vital.VOLUME_REMAINING)
+
+
+@dataclass(frozen=True, slots=True)
+class InfusionComplete:
+    """In a session, the pump has given all that it was to give."""
+
+    def judge(self, scene: Scene, now: Instant) -> Judgement:
+        board, state = scene.board, scene.board.pump(now)
+        if scene.session.phase is Phase.PRE:
+            return NORMAL
+        if state is None:
+            return UNKNOWN
+        done = not state.delivering and board.number(Vital.VOLUME_REMAINING, now) == 0
+        done = done or state in (PumpState.COMPLETE, PumpState.KVO)
+        until = earliest(*(board.changes_at(v, now) for v in (Vital.PUMP_STATE, Vital.VOLUME_REMAINING)))
+        return Judgement(Verdict.ABNORMAL if done else Verdict.NORMAL, until=until)
+
+
+@dataclass(frozen=True, slots=True)
+class NearEnd:
+    """The pump delivers and says that its end is near, or has volume left for no more than this time."""
+
+    within: Instant
+
+    def judge(self, scene: Scene, now: Instant) -> Judgement:
+        board, state = scene.board, scene.board.pump(now)
+        if state is None:
+            return UNKNOWN
+        vitals = (Vital.PUMP_STATE, Vital.VOLUME_REMAINING, Vital.INFUSION_RATE)
+        until = earliest(*(board.changes_at(vital, now) for vital in vitals))
+        near = board.flag(Vital.PUMP_STATE, FlagName.NEAR_END) is not None
+        left_ml, ml_per_h = (board.number(vital, now) for vital in vitals[1:])
+        if left_ml is not None and ml_per_h:
+            near = near or left_ml / ml_per_h * HOUR <= self.within
+        return Judgement(Verdict.ABNORMAL if near and state.delivering else Verdict.NORMAL, until=until)
 
 
 @dataclass(frozen=True, slots=True)

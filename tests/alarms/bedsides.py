@@ -44,7 +44,7 @@ OXIMETER: Final = Source("oximeter", (Vital.SPO2, Vital.PR), SILENCE)
 MONITOR: Final = Source("monitor", (Vital.RR,), SILENCE, RespirationSource.THORACIC)
 PLETH_MONITOR: Final = Source("monitor", (Vital.RR,), SILENCE, RespirationSource.PLETH)
 CUFF: Final = Source("nibp", (*NIBP_RESULT, Vital.NIBP_STATE), 12 * SECOND, starts_nibp=True)
-PUMP: Final = Source("pump", (Vital.PUMP_STATE, Vital.VOLUME_REMAINING), SILENCE)
+PUMP: Final = Source("pump", (Vital.PUMP_STATE, Vital.VOLUME_REMAINING, Vital.INFUSION_RATE), SILENCE)
 ALL: Final = (OXIMETER, MONITOR, CUFF, PUMP)
 
 HEALTHY: Final[dict[Vital, Value]] = {
@@ -54,6 +54,7 @@ HEALTHY: Final[dict[Vital, Value]] = {
     Vital.NIBP_STATE: NibpState.IDLE,
     Vital.PUMP_STATE: PumpState.STOPPED,
     Vital.VOLUME_REMAINING: 50.0,
+    Vital.INFUSION_RATE: 75.0,
 }
 
 

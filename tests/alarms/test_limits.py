@@ -6,6 +6,7 @@ import pytest
 
 from alarms.limits import LIMITS, ORDERED, UNIT_WORDS, in_force, objections
 from bedside.effects import Origin
+from bedside.vitals import Vital
 from tests.alarms.bedsides import Bedside
 
 PRESETS = {
@@ -33,6 +34,7 @@ PRESETS = {
     "c3_sys_low": 90,
     "c3_shock": 1.2,
     "c3_spo2_low": 94,
+    "t3_perfusion_low": 0.3,
 }
 
 
@@ -42,7 +44,7 @@ def test_presets() -> None:
 
 
 def test_no_oximeter_limit_is_preset_below_85() -> None:
-    assert all(row.preset >= 85 for row in LIMITS.values() if row.unit == "%")
+    assert all(row.preset >= 85 for row in LIMITS.values() if row.vital is Vital.SPO2)
 
 
 def test_presets_are_legal() -> None:

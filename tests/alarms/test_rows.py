@@ -214,6 +214,10 @@ def _flag(source: str, name: FlagName, *, on: bool) -> Act:
     return lambda bedside: bedside.flag(source, name, on=on)
 
 
+def _flagged(source: str, name: FlagName) -> tuple[Act, Act]:
+    return _flag(source, name, on=True), _flag(source, name, on=False)
+
+
 def _cut(source: str) -> Act:
     return lambda bedside: bedside.cut(source)
 
@@ -274,6 +278,18 @@ EVENTS = (
         0,
         HIGH,
     ),
+    Event("I2", *_flagged("pump", FlagName.AIR_IN_LINE), 0, MEDIUM, case="air"),
+    Event("I2", *_flagged("pump", FlagName.FLOW_ERROR), 0, MEDIUM, case="flow"),
+    Event(
+        "I6", Bedside.finish, _sets(volume_remaining=10.0, pump_state=PumpState.STOPPED), 0, LOW, dosing=True
+    ),
+    Event("I10", *_flagged("pump", FlagName.LOW_BATTERY), 0, LOW, case="battery"),
+    Event("I10", *_flagged("pump", FlagName.CONTAINER_EMPTY), 0, MEDIUM, case="container"),
+    Event("I10", *_flagged("pump", FlagName.BATTERY_EMPTY), 0, MEDIUM, case="empty battery"),
+    Event("T2", _sets(spo2=Reason.SENSOR_FAULT), _sets(spo2=97), 2, MEDIUM, clear_s=5),
+    Event("T3", *_flagged("oximeter", FlagName.LOW_PERFUSION), 30, LOW, clear_s=5),
+    Event("T11", *_flagged("nibp", FlagName.CUFF_OVERPRESSURE), 0, HIGH, case="over-pressure"),
+    Event("T11", *_flagged("nibp", FlagName.CUFF_NOT_DEFLATED), 0, HIGH, case="not deflated"),
     Event(
         "I7",
         _sets(pump_state=PumpState.PAUSED),
@@ -457,13 +473,13 @@ class TestPressures:
 
 
 def test_every_row_in_scope_is_there() -> None:
-    scope = "S1 S2 R1 R2 R4 P1 P2 P3 P4 P5 P6 B1 B2 B3 B4 C1 C2 C3 "
-    scope += "I1 I7 I8 "
-    scope += "T1 T4 T5 T6 T7 T8 T9 T10 T12 T13 T19 T22"
+    scope = "S1 S2 R1 R2 R4 R5 P1 P2 P3 P4 P5 P6 B1 B2 B3 B4 C1 C2 C3 "
+    scope += "I1 I2 I5 I6 I7 I8 I10 "
+    scope += "T1 T2 T3 T4 T5 T6 T7 T8 T9 T10 T11 T12 T13 T19 T22"
     assert list(CATALOGUE) == scope.split()
 
 
 def test_every_row_of_the_tables_has_its_story() -> None:
     told = {row.id for row in (*SIGNS, *EVENTS, *PRESSURES)}
-    by_hand = {"P6", "T8", "T9", "T10", "T13", "T19", "T22"}
+    by_hand = {"R5", "P6", "I5", "T8", "T9", "T10", "T13", "T19", "T22"}
     assert told | by_hand == set(CATALOGUE)

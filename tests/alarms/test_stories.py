@@ -7,7 +7,7 @@ from bedside.commands import SetPatient
 from bedside.effects import Change, Presence
 from bedside.facts import FlagName, Frame, LinkUp, Measurement, Reading, Reason
 from bedside.priorities import Priority
-from bedside.vitals import NIBP_RESULT, NibpState, PumpState, RespirationSource, Vital
+from bedside.vitals import NIBP_RESULT, NibpState, PumpState, Vital
 from tests.alarms.bedsides import (
     ALL,
     CUFF,
@@ -857,29 +857,37 @@ class TestPanel:
         assert bedside.state("T19").presence is Presence.LATCHED
 
 
+NEVER = {"R3", "S4"}
+"""No device tells single breaths; high SpO2 is off."""
+
+
 class TestNotMonitored:
     def _ids(self, *sources: Source) -> set[str]:
         return {item.condition for item in Bedside(*sources).system.not_monitored}
 
     def test_all_there(self) -> None:
-        assert self._ids(*ALL) == {"T13"}
+        assert self._ids(*ALL) == {"R5", "T13"} | NEVER
 
     def test_pleth_cannot_prove_apnea(self) -> None:
-        assert self._ids(OXIMETER, PLETH_MONITOR, CUFF, PUMP) == {"R2", "T13"}
+        assert self._ids(OXIMETER, PLETH_MONITOR, CUFF, PUMP) == {"R2", "T13"} | NEVER
 
     def test_no_breathing(self) -> None:
-        assert self._ids(OXIMETER, CUFF, PUMP) == {"R1", "R2", "R4", "C1", "T13"}
+        assert self._ids(OXIMETER, CUFF, PUMP) == {"R1", "R2", "R4", "R5", "C1", "T13"} | NEVER
 
     def test_no_cuff(self) -> None:
-        pressure = {"P6", "B1", "B2", "B3", "B4", "C2", "C3", "T7", "T8", "T9", "T10"}
-        assert self._ids(OXIMETER, MONITOR, PUMP) == pressure | {"T13"}
+        pressure = {"P6", "B1", "B2", "B3", "B4", "C2", "C3", "T7", "T8", "T9", "T10", "T11"}
+        assert self._ids(OXIMETER, MONITOR, PUMP) == pressure | {"R5", "T13"} | NEVER
 
     def test_no_pump(self) -> None:
-        assert self._ids(OXIMETER, MONITOR, CUFF) == {"I1", "I7", "I8", "T12", "T13"}
+        assert self._ids(OXIMETER, MONITOR, CUFF) == {
+            *("I1", "I2", "I5", "I6", "I7", "I8", "I10", "R5", "T12", "T13"),
+            *NEVER,
+        }
 
     def test_no_oximeter(self) -> None:
-        oxygen = {"S1", "S2", "P1", "P2", "P3", "P4", "P5", "P6", "C1", "C2", "C3", "T1", "T4", "T5", "T6"}
-        assert self._ids(MONITOR, CUFF, PUMP) == oxygen | {"T13"}
+        oxygen = {"S1", "S2", "P1", "P2", "P3", "P4", "P5", "P6", "C1", "C2", "C3", "T1", "T2", "T3"}
+        oxygen |= {"T4", "T5", "T6"}
+        assert self._ids(MONITOR, CUFF, PUMP) == oxygen | {"R5", "T13"} | NEVER
 
     def test_unwatched_infusion_without_any_oximeter(self) -> None:
         bedside = Bedside(PUMP).to(10).dose().to(40)
@@ -888,7 +896,8 @@ class TestNotMonitored:
     def test_reasons_are_told(self) -> None:
         items = {item.condition: item.reason for item in Bedside(PLETH_MONITOR).system.not_monitored}
         assert items["S1"] == "no device gives spo2"
-        assert RespirationSource.PLETH.value in items["R2"]
+        assert items["R2"] == "not where the source of breathing is pleth"
+        assert items["S4"].startswith("SpO2 high is off")
 
 
 def test_link_up_and_numbers_in_one_frame() -> None:

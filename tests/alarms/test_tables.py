@@ -24,6 +24,7 @@ from alarms.verdicts import (
     Rule,
     Scene,
     Verdict,
+    WhereGiven,
 )
 from bedside.effects import Change, Presence
 from bedside.instants import SECOND
@@ -229,6 +230,8 @@ def _limits(rule: Rule) -> Iterator[str]:
         case AnyOf(parts) | AllOf(parts):
             for part in parts:
                 yield from _limits(part)
+        case WhereGiven(_, part):
+            yield from _limits(part)
         case _:
             pass
 
@@ -279,7 +282,7 @@ class TestCatalogue:
     def test_limits_are_its_own(self, row: Row) -> None:
         used = list(_limits(row.rule))
         assert all(LIMITS[key].condition == row.id for key in used)
-        assert all(LIMITS[key].vital in row.needs or row.id[0] == "B" for key in used)
+        assert all(LIMITS[key].vital in row.needs or row.id[0] == "B" or row.id == "T3" for key in used)
         assert set(used) == {key for key, limit in LIMITS.items() if limit.condition == row.id}
 
     def test_described(self, row: Row) -> None:
@@ -305,9 +308,10 @@ def test_descriptions() -> None:
 
 
 def test_steps_that_depend_on_the_session() -> None:
-    """T1, T7, T12 are MEDIUM in dosing; T9 in dosing and the first hour after it (7.3)."""
+    """R5, T1, T7, T12 are MEDIUM in dosing; T9 in dosing and the first hour after it (7.3)."""
     during = {row.id: {step.during for step in row.steps} - {During.ALWAYS} for row in CATALOGUE.values()}
     assert {id_: kinds for id_, kinds in during.items() if kinds} == {
+        "R5": {During.DOSING},
         "T1": {During.DOSING},
         "T7": {During.DOSING},
         "T12": {During.DOSING},
