@@ -27,12 +27,14 @@ from bedside.wire import Scribe, Topics
 from drivers import DRIVERS
 
 BOOT_DIGITS: Final = 12
+LAST_WORDS_S: Final = 0.5
+"""How long a dying process waits for its log to be read."""
 
 
 def run(plan: BedPlan, rate: float = 1.0) -> int:
     """Watch this bed until SIGTERM or SIGINT. `rate` scales the one clock, for demonstrations."""
     clock = Clock(rate)
-    logs.configure(clock)
+    lines = logs.configure(clock)
     log = structlog.get_logger()
     boot = uuid.uuid4().hex[:BOOT_DIGITS]
     inbox = Inbox(clock)
@@ -55,6 +57,7 @@ def run(plan: BedPlan, rate: float = 1.0) -> int:
     def stop_for(failure: threading.ExceptHookArgs) -> None:
         # A thread that dies takes the process with it: ending is loud, going on by half is not.
         log.critical("thread died", exc_info=failure.exc_value)
+        lines.flush(LAST_WORDS_S)
         os._exit(1)
 
     threading.excepthook = stop_for

@@ -2,15 +2,32 @@
 
 import io
 import json
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
 
 from agent.clock import Clock
-from agent.logs import configure, without_secrets
+from agent.logs import LONGEST_BACKLOG, configure, without_secrets
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_S = 10.0
+SPEAK = """
+import structlog
+from agent.clock import Clock
+from agent.logs import configure
+
+configure(Clock())
+for n in range(1000):
+    structlog.get_logger().info("line", n=n, detail="x" * 500)
+print("done", flush=True)
+"""
 
 
 class Terminal(io.StringIO):
@@ -23,6 +40,20 @@ class Gone(io.StringIO):
         raise BrokenPipeError
 
 
+class Held(io.StringIO):
+    """A terminal that takes nothing until it is released."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = threading.Event()
+        self.released = threading.Event()
+
+    def write(self, text: str) -> int:
+        self.asked.set()
+        assert self.released.wait(PATIENCE_S)
+        return super().write(text)
+
+
 @pytest.fixture(autouse=True)
 def restored() -> Iterator[None]:
     yield
@@ -30,8 +61,9 @@ def restored() -> Iterator[None]:
 
 
 def logged(stream: io.StringIO, **fields: Any) -> str:
-    configure(Clock(), stream)
+    backlog = configure(Clock(), stream)
     structlog.get_logger().warning("port lost", **fields)
+    assert backlog.flush(PATIENCE_S)
     return stream.getvalue()
 
 
@@ -79,12 +111,13 @@ def test_secrets_are_taken_out(fields: dict[str, Any], clean: dict[str, Any]) ->
 
 @pytest.mark.parametrize("stream", [io.StringIO(), Terminal()])
 def test_a_traceback_shows_no_variables(stream: io.StringIO) -> None:
-    configure(Clock(), stream)
+    backlog = configure(Clock(), stream)
     innocent = "hunter2"
     try:
         int(innocent[:0])
     except ValueError:
         structlog.get_logger().exception("ended")
+    assert backlog.flush(PATIENCE_S)
     assert "ValueError" in stream.getvalue()
     assert "hunter2" not in stream.getvalue()
 
@@ -95,3 +128,44 @@ def test_overlong_text_is_cut() -> None:
 
 def test_a_lost_stream_is_nobody_s_error() -> None:
     assert logged(Gone()) == ""
+
+
+def test_nobody_waits_for_a_log_that_is_not_read_and_what_is_lost_is_counted() -> None:
+    stream = Held()
+    backlog = configure(Clock(), stream)
+    log = structlog.get_logger()
+    log.info("line", n=0)
+    assert stream.asked.wait(PATIENCE_S)
+    last = LONGEST_BACKLOG + 7
+    for n in range(1, last + 1):
+        log.info("line", n=n)
+    assert not backlog.flush(0.01)
+    stream.released.set()
+    assert backlog.flush(PATIENCE_S)
+    first, lost, *rest = map(json.loads, stream.getvalue().splitlines())
+    assert first["n"] == 0
+    assert (lost["event"], lost["level"], lost["count"]) == ("log lines lost", "warning", 7)
+    assert [line["n"] for line in rest] == list(range(8, last + 1))
+
+
+def speaker() -> subprocess.Popen[bytes]:
+    """A process that logs half a megabyte and ends."""
+    return subprocess.Popen(
+        [sys.executable, "-c", SPEAK], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+
+
+def test_a_process_whose_log_nobody_reads_goes_on_and_ends_cleanly() -> None:
+    with speaker() as process:
+        try:
+            assert process.wait(PATIENCE_S) == 0
+        finally:
+            process.kill()
+        assert process.stdout is not None
+        assert process.stdout.read() == b"done\n"
+
+
+def test_the_last_lines_of_a_process_that_ends_are_written() -> None:
+    with speaker() as process:
+        _, text = process.communicate(timeout=PATIENCE_S)
+    assert [json.loads(line)["n"] for line in text.splitlines()] == list(range(1000))
