@@ -51,7 +51,7 @@ class Unbuffered:
     """An open file by its number.
 
     A thread that waits in a buffered stream holds that stream's lock. Python flushes stderr when it ends, and
-    would then abort.
+    would then wait too.
     """
 
     def __init__(self, number: int) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -149,10 +150,10 @@ def test_nobody_waits_for_a_log_that_is_not_read_and_what_is_lost_is_counted() -
 
 
 def speaker() -> subprocess.Popen[bytes]:
-    """A process that logs half a megabyte and ends."""
-    return subprocess.Popen(
-        [sys.executable, "-c", SPEAK], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    """A process that logs half a megabyte and ends. Its own stderr is buffered, as it is by default."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    words = [sys.executable, "-c", SPEAK]
+    return subprocess.Popen(words, env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def test_a_process_whose_log_nobody_reads_goes_on_and_ends_cleanly() -> None:
