@@ -8,7 +8,7 @@ words is an error: no condition can be in force and untold.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, assert_never
 
 from alarms import catalogue
 from alarms.annunciation import INFUSION_RUNNING, UNIT_TEXT, describe
@@ -285,6 +285,8 @@ def _particular(
                 "neither, or it does not deliver",
                 _DEVICE,
             )
+        case _ as never:
+            assert_never(never)
 
 
 def _past_a_limit(rule: Below | Above | AtLeast | RatioAtLeast | PulsesApart, limit: LimitRow) -> Words:
@@ -299,6 +301,8 @@ def _past_a_limit(rule: Below | Above | AtLeast | RatioAtLeast | PulsesApart, li
             return _divided(limit, per, hysteresis)
         case PulsesApart(_, hysteresis):
             return _apart(limit, hysteresis)
+        case _ as never:
+            assert_never(never)
 
 
 def _compared(limit: LimitRow, abnormal: str, beyond: int, normal: str, hysteresis: float) -> Words:
