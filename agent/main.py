@@ -27,8 +27,6 @@ from bedside.wire import Scribe, Topics
 from drivers import DRIVERS
 
 BOOT_DIGITS: Final = 12
-LAST_WORDS_S: Final = 0.5
-"""How long a dying process waits for its log to be read."""
 
 
 def run(plan: BedPlan, rate: float = 1.0) -> int:
@@ -57,7 +55,7 @@ def run(plan: BedPlan, rate: float = 1.0) -> int:
     def stop_for(failure: threading.ExceptHookArgs) -> None:
         # A thread that dies takes the process with it: ending is loud, going on by half is not.
         log.critical("thread died", exc_info=failure.exc_value)
-        lines.flush(LAST_WORDS_S)
+        lines.flush(logs.LAST_WORDS_S)
         os._exit(1)
 
     threading.excepthook = stop_for

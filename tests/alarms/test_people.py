@@ -1,5 +1,7 @@
 """What people do: acknowledging, pausing the audio, and what the panel shows and sounds for it."""
 
+from dataclasses import replace
+
 import pytest
 
 from alarms.annunciation import Sound, annunciate
@@ -328,6 +330,10 @@ class TestMeasureNow:
     def test_on_request(self, bedside: Bedside) -> None:
         bedside.to(60)
         assert self._measured(bedside) == ([], [60])
+
+    def test_not_where_the_device_cannot_be_started(self) -> None:
+        bedside = Bedside(replace(CUFF, starts_nibp=False)).to(100)
+        assert self._measured(bedside) == (["not-possible"], [])
 
     def test_waits_a_minute_after_a_restart(self) -> None:
         bedside = Bedside().to(60 - MS)

@@ -90,6 +90,7 @@ class Story:
     clear_since: dict[str, float | None] = field(
         default_factory=lambda: dict.fromkeys((*(sign.id for sign in SIGNS), "P5"), 0.0)
     )
+    latched: set[str] = field(default_factory=set)
     measured: tuple[float, tuple[float, float, float]] = (-1, (120, 75, 90))
     acknowledged_s: float = -1
     seen: int = 0
@@ -159,6 +160,10 @@ class Story:
         self._never_lowered(state.episode, state.priority)
         if transition.change not in (Change.ENDED, Change.LATCHED) or s == self.acknowledged_s:
             return
+        if state.episode in self.latched:
+            return  # its hazard was over when it latched; now it has come back as another episode
+        if transition.change is Change.LATCHED:
+            self.latched.add(state.episode)
         if state.id in self.clear_since:
             since = self.clear_since[state.id]
             assert since is not None, f"{state.id} ended unseen"
