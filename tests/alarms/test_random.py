@@ -206,7 +206,9 @@ def _play(steps: list[Step]) -> None:
     for id_, state in before.items():
         assert id_ in after
         assert after[id_].episode == state.episode
-        if state.presence is Presence.PRESENT:
+        # C2's low pressure counts for three minutes: once a reading has denied it, they run out.
+        denied = id_ == "C2" and "B3" not in before
+        if state.presence is Presence.PRESENT and not denied:
             assert after[id_].presence is Presence.PRESENT
     if "S1" in before:
         assert after["S1"].priority is Priority.HIGH, "a loss must not keep it from escalating"
